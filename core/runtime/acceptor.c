@@ -1,0 +1,130 @@
+#include "acceptor.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS_A_TURN = 64, /* so that a burst of connections does not starve those that exist */
+    RETRY_AFTER = 100, /* ms without descriptors or memory */
+};
+
+#define ACCEPTOR_OF(pointer, member)                                                                         \
+    ((struct nb_acceptor *)((char *)(pointer)-offsetof(struct nb_acceptor, member)))
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void watch(struct nb_acceptor *acceptor)
+{
+    if (!acceptor->is_paused && !acceptor->is_closing && !nb_timer_is_running(&acceptor->retry))
+        uv_poll_start(&acceptor->poll, UV_READABLE, on_readable);
+}
+
+static void on_retry(struct nb_timer *timer)
+{
+    watch(ACCEPTOR_OF(timer, retry));
+}
+
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* One connection failed before we looked, or the network did: accept(2) says to go on. */
+static bool is_passing(int error)
+{
+    switch (error) {
+    case EINTR: case ECONNABORTED: case ENETDOWN: case EPROTO: case ENOPROTOOPT:
+    case EHOSTDOWN: case ENONET: case EHOSTUNREACH: case ENETUNREACH: case EPERM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void wait_for_resources(struct nb_acceptor *acceptor, int error)
+{
+    nb_log(NB_LOG_WARNING, "cannot accept, will try again", "error=%s after_ms=%d", uv_err_name(-error),
+           RETRY_AFTER);
+    uv_poll_stop(&acceptor->poll);
+    if (nb_timer_start(&acceptor->retry, acceptor->loop, RETRY_AFTER, on_retry) < 0)
+        watch(acceptor);
+}
+
+/* False: no more for this turn. */
+static bool accept_one(struct nb_acceptor *acceptor)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    memset(&peer, 0, sizeof peer);
+    int fd = accept4(acceptor->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        acceptor->ops->on_accept(acceptor, fd, &peer);
+        return true;
+    }
+    int error = errno;
+    if (is_passing(error))
+        return true;
+    if (is_shortage(error))
+        wait_for_resources(acceptor, error);
+    else if (error != EAGAIN)
+        acceptor->ops->on_failure(acceptor, -error);
+    return false;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct nb_acceptor *acceptor = ACCEPTOR_OF(poll, poll);
+    (void)events;
+    if (status < 0) {
+        acceptor->ops->on_failure(acceptor, status);
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_A_TURN && !acceptor->is_paused && !acceptor->is_closing; i++)
+        if (!accept_one(acceptor))
+            return;
+}
+
+int nb_acceptor_open(struct nb_acceptor *acceptor, struct nb_loop *loop, const struct nb_acceptor_ops *ops, int fd)
+{
+    *acceptor = (struct nb_acceptor){.loop = loop, .ops = ops, .fd = -1};
+    int status = uv_poll_init_socket(&loop->uv, &acceptor->poll, fd);
+    if (status < 0)
+        return status;
+    acceptor->fd = fd;
+    watch(acceptor);
+    return 0;
+}
+
+void nb_acceptor_pause(struct nb_acceptor *acceptor)
+{
+    acceptor->is_paused = true;
+    if (!acceptor->is_closing)
+        uv_poll_stop(&acceptor->poll);
+}
+
+void nb_acceptor_resume(struct nb_acceptor *acceptor)
+{
+    acceptor->is_paused = false;
+    watch(acceptor);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    struct nb_acceptor *acceptor = ACCEPTOR_OF(handle, poll);
+    acceptor->ops->on_closed(acceptor);
+}
+
+void nb_acceptor_close(struct nb_acceptor *acceptor)
+{
+    if (acceptor->is_closing)
+        return;
+    acceptor->is_closing = true;
+    nb_timer_finish(&acceptor->retry);
+    uv_close((uv_handle_t *)&acceptor->poll, on_poll_closed);
+    close(acceptor->fd);
+    acceptor->fd = -1;
+}

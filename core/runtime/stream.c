@@ -1,0 +1,289 @@
+#include "stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+enum {
+    READS_A_TURN = 4, /* of one stream, while each fills its room */
+    DISCARD_READS = 64,
+};
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+static void run_flush(struct nb_flush *flush);
+
+#define STREAM_OF(pointer, member) ((struct nb_stream *)((char *)(pointer)-offsetof(struct nb_stream, member)))
+
+void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops,
+                    struct nb_intake *intake, size_t read_size, bool packs)
+{
+    *stream = (struct nb_stream){.loop = loop,
+                                 .ops = ops,
+                                 .intake = intake,
+                                 .flush = {.run = run_flush},
+                                 .read_size = read_size,
+                                 .fd = -1,
+                                 .packs = packs};
+    nb_write_queue_init(&stream->queue, &loop->pool);
+}
+
+/* ---- what to wait for ---- */
+
+static void update_interest(struct nb_stream *stream)
+{
+    int interest = 0;
+    if (stream->fd < 0 || stream->is_closing)
+        return;
+    if (stream->is_reading && !stream->is_broken && !stream->is_connecting)
+        interest |= UV_READABLE;
+    if (stream->is_connecting || (stream->is_full && !stream->is_broken))
+        interest |= UV_WRITABLE;
+    if (interest == stream->interest)
+        return;
+    stream->interest = interest;
+    if (interest)
+        uv_poll_start(&stream->poll, interest, on_poll);
+    else
+        uv_poll_stop(&stream->poll);
+}
+
+static int adopt(struct nb_stream *stream, int fd)
+{
+    int status = uv_poll_init_socket(&stream->loop->uv, &stream->poll, fd);
+    if (status < 0)
+        return status;
+    stream->fd = fd;
+    return 0;
+}
+
+int nb_stream_open(struct nb_stream *stream, int fd)
+{
+    return adopt(stream, fd);
+}
+
+/* ---- connecting ---- */
+
+int nb_stream_connect(struct nb_stream *stream, int fd, const struct sockaddr *address, socklen_t length)
+{
+    int status = adopt(stream, fd);
+    if (status < 0)
+        return status;
+    do
+        status = connect(fd, address, length);
+    while (status < 0 && errno == EINTR);
+    stream->is_connecting = true;
+    if (status < 0 && errno != EINPROGRESS) {
+        stream->connect_status = -errno;
+        nb_loop_flush_later(stream->loop, &stream->flush);
+    } else {
+        update_interest(stream);
+    }
+    return 0;
+}
+
+static void finish_connecting(struct nb_stream *stream, int status)
+{
+    stream->is_connecting = false;
+    stream->is_broken = status != 0;
+    update_interest(stream);
+    if (!status && (stream->queue.count || stream->is_shutting))
+        nb_loop_flush_later(stream->loop, &stream->flush);
+    stream->ops->on_connected(stream, status);
+}
+
+static int socket_error(int fd)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+        error = errno;
+    return -error;
+}
+
+/* ---- failing ---- */
+
+static void fail(struct nb_stream *stream, int status, const char *syscall)
+{
+    stream->is_broken = true;
+    stream->is_reading = stream->is_full = false;
+    nb_write_queue_clear(&stream->queue);
+    update_interest(stream);
+    stream->ops->on_failure(stream, status, syscall);
+}
+
+/* ---- reading ---- */
+
+void nb_stream_start_reading(struct nb_stream *stream)
+{
+    stream->is_reading = !stream->is_broken;
+    update_interest(stream);
+}
+
+void nb_stream_stop_reading(struct nb_stream *stream)
+{
+    stream->is_reading = false;
+    update_interest(stream);
+}
+
+static ssize_t receive(int fd, void *room, size_t size)
+{
+    ssize_t length;
+    do
+        length = recv(fd, room, size, MSG_DONTWAIT);
+    while (length < 0 && errno == EINTR);
+    return length < 0 ? -errno : length;
+}
+
+/* True when there may be more to read right away. */
+static bool read_once(struct nb_stream *stream)
+{
+    size_t size = stream->read_size;
+    if (stream->ops->before_read && !stream->ops->before_read(stream))
+        return false;
+    uint8_t *room = nb_intake_reserve(stream->intake, size);
+    ssize_t length = room ? receive(stream->fd, room, size) : UV_ENOMEM;
+    if (length > 0) {
+        stream->ops->on_bytes(stream, nb_intake_commit(stream->intake, (size_t)length));
+        nb_intake_settle(stream->intake);
+        return (size_t)length == size;
+    }
+    if (room)
+        nb_intake_settle(stream->intake);
+    if (length == -EAGAIN)
+        return false;
+    if (length < 0) {
+        fail(stream, (int)length, "read");
+        return false;
+    }
+    nb_stream_stop_reading(stream);
+    stream->ops->on_end(stream);
+    return false;
+}
+
+static void read_some(struct nb_stream *stream)
+{
+    for (int i = 0; i < READS_A_TURN && stream->is_reading && !stream->is_closing; i++)
+        if (!read_once(stream))
+            return;
+}
+
+void nb_stream_discard_input(struct nb_stream *stream)
+{
+    char scrap[16384];
+    for (int i = 0; i < DISCARD_READS && stream->fd >= 0; i++)
+        if (receive(stream->fd, scrap, sizeof scrap) <= 0)
+            return;
+}
+
+/* ---- writing ---- */
+
+static void queue_flush(struct nb_stream *stream)
+{
+    if (!stream->is_full && !stream->is_connecting)
+        nb_loop_flush_later(stream->loop, &stream->flush);
+}
+
+int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes)
+{
+    int status = stream->is_broken ? 0 : nb_write_queue_share(&stream->queue, bytes);
+    if (status == 0)
+        queue_flush(stream);
+    return status;
+}
+
+int nb_stream_write_copy(struct nb_stream *stream, const void *data, size_t length)
+{
+    int status = stream->is_broken ? 0 : nb_write_queue_copy(&stream->queue, data, length);
+    if (status == 0)
+        queue_flush(stream);
+    return status;
+}
+
+void nb_stream_shutdown(struct nb_stream *stream)
+{
+    stream->is_shutting = true;
+    queue_flush(stream);
+}
+
+static void shut(struct nb_stream *stream)
+{
+    stream->is_shutting = false;
+    int status = shutdown(stream->fd, SHUT_WR) < 0 ? -errno : 0;
+    stream->ops->on_shut(stream, status);
+}
+
+void nb_stream_flush(struct nb_stream *stream)
+{
+    size_t sent;
+    if (stream->fd < 0 || stream->is_broken || stream->is_closing || stream->is_connecting)
+        return;
+    int status = nb_write_queue_send(&stream->queue, stream->fd, &sent);
+    stream->is_full = status == UV_EAGAIN;
+    if (stream->is_full && stream->packs)
+        nb_write_queue_settle(&stream->queue);
+    update_interest(stream);
+    if (sent)
+        stream->ops->on_sent(stream, sent);
+    if (status < 0 && status != UV_EAGAIN)
+        fail(stream, status, "write");
+    else if (status == 0 && stream->is_shutting && !stream->is_closing && !stream->queue.count)
+        shut(stream);
+}
+
+static void run_flush(struct nb_flush *flush)
+{
+    struct nb_stream *stream = STREAM_OF(flush, flush);
+    if (stream->is_connecting && stream->connect_status < 0)
+        finish_connecting(stream, stream->connect_status);
+    else
+        nb_stream_flush(stream);
+}
+
+/* ---- events ---- */
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct nb_stream *stream = STREAM_OF(poll, poll);
+    if (status < 0) { /* EPOLLERR, and libuv has stopped polling: the system calls will say what it is */
+        stream->interest = 0;
+        events = UV_READABLE | UV_WRITABLE;
+    }
+    if (stream->is_connecting) {
+        finish_connecting(stream, socket_error(stream->fd));
+        return;
+    }
+    if ((events & UV_WRITABLE) && stream->is_full)
+        nb_stream_flush(stream);
+    if ((events & UV_READABLE) && stream->is_reading)
+        read_some(stream);
+    update_interest(stream);
+}
+
+/* ---- closing ---- */
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    struct nb_stream *stream = STREAM_OF(handle, poll);
+    nb_write_queue_finish(&stream->queue);
+    stream->ops->on_closed(stream);
+}
+
+void nb_stream_close(struct nb_stream *stream)
+{
+    if (stream->is_closing)
+        return;
+    stream->is_closing = true;
+    stream->is_reading = false;
+    nb_loop_cancel_flush(stream->loop, &stream->flush);
+    nb_write_queue_clear(&stream->queue);
+    assert(stream->fd >= 0);
+    uv_close((uv_handle_t *)&stream->poll, on_poll_closed);
+    close(stream->fd);
+    stream->fd = -1;
+}
+
+int nb_stream_linger_zero(struct nb_stream *stream)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    return setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
+}

@@ -1,0 +1,96 @@
+/*
+ * A non-blocking socket on a loop: reads into shared chunks, a write queue that
+ * is sent at the end of the turn, connect, half-close, close.
+ *
+ * On uv_poll and system calls of our own instead of uv_stream_t: see
+ * docs/decisions/0001-own-streams.md.
+ */
+#ifndef NB_STREAM_H
+#define NB_STREAM_H
+
+#include "chunk.h"
+#include "loop.h"
+#include "write_queue.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+struct nb_stream;
+
+/*
+ * Called on the loop's thread, never from inside a call of nb_stream_* but
+ * nb_stream_flush. Each may call any nb_stream_* function.
+ */
+struct nb_stream_ops {
+    /* The connect of nb_stream_connect ended: 0 or negative errno. NULL where it is not used. */
+    void (*on_connected)(struct nb_stream *stream, int status);
+    /* About to read; false: not now (pause first). NULL: always read. */
+    bool (*before_read)(struct nb_stream *stream);
+    /* Some bytes; share their chunk to keep them. */
+    void (*on_bytes)(struct nb_stream *stream, struct nb_bytes bytes);
+    /* The peer sends no more. */
+    void (*on_end)(struct nb_stream *stream);
+    /* So many more bytes were given to the kernel; called once for each flush that sent any. */
+    void (*on_sent)(struct nb_stream *stream, size_t length);
+    /* The write side is shut, after everything that was queued: 0 or negative errno. */
+    void (*on_shut)(struct nb_stream *stream, int status);
+    /* Reading or writing failed (syscall is "read" or "write"); the stream does neither any more. Close it. */
+    void (*on_failure)(struct nb_stream *stream, int status, const char *syscall);
+    /* The descriptor is closed; the memory may go. */
+    void (*on_closed)(struct nb_stream *stream);
+};
+
+/* Embedded in its owner. All fields private but fd and queue.length. */
+struct nb_stream {
+    uv_poll_t poll;
+    struct nb_loop *loop;
+    const struct nb_stream_ops *ops;
+    struct nb_intake *intake; /* borrowed */
+    struct nb_write_queue queue;
+    struct nb_flush flush;
+    size_t read_size; /* most bytes of one read */
+    int fd; /* -1: none */
+    int interest;
+    int connect_status; /* an error that connect told at once */
+    bool is_connecting, is_reading, is_full, is_shutting, is_broken, is_closing;
+    bool packs; /* settles its queue when the socket is full */
+};
+
+/* Nothing open yet. packs: its queue may wait long, keep it dense. */
+void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops,
+                    struct nb_intake *intake, size_t read_size, bool packs);
+
+/* Takes an open, connected, non-blocking socket. On failure (negative errno) the fd stays the caller's. */
+int nb_stream_open(struct nb_stream *stream, int fd);
+
+/*
+ * Takes a fresh non-blocking socket and connects it. 0: on_connected follows,
+ * also for what the system refuses at once, but never from inside this call. On
+ * failure (negative errno) nothing was begun and the fd stays the caller's.
+ */
+int nb_stream_connect(struct nb_stream *stream, int fd, const struct sockaddr *address, socklen_t length);
+
+void nb_stream_start_reading(struct nb_stream *stream);
+void nb_stream_stop_reading(struct nb_stream *stream);
+
+/* Queues; negative errno: UV_ENOMEM, nothing was queued. Sent at the end of the turn. */
+int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes);
+int nb_stream_write_copy(struct nb_stream *stream, const void *data, size_t length);
+
+/* Ends the write side once the queue is empty; on_shut follows unless the stream fails or is closed first. */
+void nb_stream_shutdown(struct nb_stream *stream);
+
+/* Sends what can be sent now. */
+void nb_stream_flush(struct nb_stream *stream);
+
+/* Closes at once, dropping what is queued; on_closed follows. A repeat does nothing. */
+void nb_stream_close(struct nb_stream *stream);
+
+/* Reads and drops what has arrived, so that closing does not reset the connection. */
+void nb_stream_discard_input(struct nb_stream *stream);
+
+/* The next close sends RST. 0 or negative errno. */
+int nb_stream_linger_zero(struct nb_stream *stream);
+
+#endif
