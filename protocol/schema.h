@@ -46,6 +46,8 @@ struct nb_shape {
     uint8_t field_count;
     bool bare; /* travels as the value of its first field */
     bool open; /* unknown fields are skipped */
+    const uint16_t *inlines; /* offsets of the has_... of inline submessages: a decoder sets them all */
+    uint8_t inline_count;
 };
 
 enum nb_target_kind {
