@@ -1,6 +1,8 @@
 #include "acceptor.h"
 
 #include "log.h"
+#include "memory.h"
+#include "timer.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -10,6 +12,16 @@
 enum {
     ACCEPTS_A_TURN = 64, /* so that a burst of connections does not starve those that exist */
     RETRY_AFTER = 100, /* ms without descriptors or memory */
+};
+
+struct nb_acceptor {
+    uv_poll_t poll;
+    struct nb_timer retry;
+    struct nb_loop *loop;
+    const struct nb_acceptor_ops *ops;
+    void *owner; /* borrowed */
+    int fd;
+    bool is_paused, is_closing;
 };
 
 #define ACCEPTOR_OF(pointer, member)                                                                         \
@@ -62,7 +74,7 @@ static bool accept_one(struct nb_acceptor *acceptor)
     memset(&peer, 0, sizeof peer);
     int fd = accept4(acceptor->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        acceptor->ops->on_accept(acceptor, fd, &peer);
+        acceptor->ops->on_accept(acceptor->owner, fd, &peer);
         return true;
     }
     int error = errno;
@@ -71,7 +83,7 @@ static bool accept_one(struct nb_acceptor *acceptor)
     if (is_shortage(error))
         wait_for_resources(acceptor, error);
     else if (error != EAGAIN)
-        acceptor->ops->on_failure(acceptor, -error);
+        acceptor->ops->on_failure(acceptor->owner, -error);
     return false;
 }
 
@@ -80,7 +92,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct nb_acceptor *acceptor = ACCEPTOR_OF(poll, poll);
     (void)events;
     if (status < 0) {
-        acceptor->ops->on_failure(acceptor, status);
+        acceptor->ops->on_failure(acceptor->owner, status);
         return;
     }
     for (int i = 0; i < ACCEPTS_A_TURN && !acceptor->is_paused && !acceptor->is_closing; i++)
@@ -88,22 +100,30 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             return;
 }
 
-int nb_acceptor_open(struct nb_acceptor *acceptor, struct nb_loop *loop, const struct nb_acceptor_ops *ops, int fd)
+int nb_acceptor_open(struct nb_loop *loop, const struct nb_acceptor_ops *ops, void *owner, int fd,
+                     struct nb_acceptor **ret_acceptor)
 {
-    *acceptor = (struct nb_acceptor){.loop = loop, .ops = ops, .fd = -1};
+    struct nb_acceptor *acceptor = nb_calloc(1, sizeof *acceptor);
+    if (!acceptor)
+        return UV_ENOMEM;
+    acceptor->loop = loop;
+    acceptor->ops = ops;
+    acceptor->owner = owner;
     int status = uv_poll_init_socket(&loop->uv, &acceptor->poll, fd);
-    if (status < 0)
+    if (status < 0) {
+        nb_free(acceptor);
         return status;
+    }
     acceptor->fd = fd;
     watch(acceptor);
+    *ret_acceptor = acceptor;
     return 0;
 }
 
 void nb_acceptor_pause(struct nb_acceptor *acceptor)
 {
     acceptor->is_paused = true;
-    if (!acceptor->is_closing)
-        uv_poll_stop(&acceptor->poll);
+    uv_poll_stop(&acceptor->poll);
 }
 
 void nb_acceptor_resume(struct nb_acceptor *acceptor)
@@ -114,17 +134,15 @@ void nb_acceptor_resume(struct nb_acceptor *acceptor)
 
 static void on_poll_closed(uv_handle_t *handle)
 {
-    struct nb_acceptor *acceptor = ACCEPTOR_OF(handle, poll);
-    acceptor->ops->on_closed(acceptor);
+    nb_free(ACCEPTOR_OF(handle, poll));
 }
 
 void nb_acceptor_close(struct nb_acceptor *acceptor)
 {
-    if (acceptor->is_closing)
+    if (!acceptor)
         return;
     acceptor->is_closing = true;
     nb_timer_finish(&acceptor->retry);
     uv_close((uv_handle_t *)&acceptor->poll, on_poll_closed);
     close(acceptor->fd);
-    acceptor->fd = -1;
 }

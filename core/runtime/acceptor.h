@@ -7,40 +7,30 @@
 #define NB_ACCEPTOR_H
 
 #include "loop.h"
-#include "timer.h"
 
-#include <stdbool.h>
 #include <sys/socket.h>
-#include <uv.h>
 
 struct nb_acceptor;
 
 struct nb_acceptor_ops {
     /* A new connection; takes the fd, which is non-blocking and close-on-exec. */
-    void (*on_accept)(struct nb_acceptor *acceptor, int fd, const struct sockaddr_storage *peer);
+    void (*on_accept)(void *owner, int fd, const struct sockaddr_storage *peer);
     /* The listening socket itself is of no use any more: negative errno. Close it. */
-    void (*on_failure)(struct nb_acceptor *acceptor, int status);
-    /* The memory may go. */
-    void (*on_closed)(struct nb_acceptor *acceptor);
+    void (*on_failure)(void *owner, int status);
 };
 
-/* Embedded in its owner; home thread only. All fields private but fd. */
-struct nb_acceptor {
-    uv_poll_t poll;
-    struct nb_timer retry;
-    struct nb_loop *loop;
-    const struct nb_acceptor_ops *ops;
-    int fd;
-    bool is_paused, is_closing;
-};
-
-/* Takes a listening, non-blocking socket and starts. On failure (negative errno) the fd stays the caller's. */
-int nb_acceptor_open(struct nb_acceptor *acceptor, struct nb_loop *loop, const struct nb_acceptor_ops *ops, int fd);
+/*
+ * Takes a listening, non-blocking socket and starts; owner is passed to the
+ * ops. On failure (negative errno) the fd stays the caller's. Home thread only,
+ * as all of these.
+ */
+int nb_acceptor_open(struct nb_loop *loop, const struct nb_acceptor_ops *ops, void *owner, int fd,
+                     struct nb_acceptor **ret_acceptor);
 
 void nb_acceptor_pause(struct nb_acceptor *acceptor);
 void nb_acceptor_resume(struct nb_acceptor *acceptor);
 
-/* Closes the listening socket at once; on_closed follows. A repeat does nothing. */
+/* Closes the listening socket at once and lets go of the acceptor; no op is called any more. Takes. NULL is fine. */
 void nb_acceptor_close(struct nb_acceptor *acceptor);
 
 #endif

@@ -199,6 +199,16 @@ int nb_stream_write_copy(struct nb_stream *stream, const void *data, size_t leng
     return status;
 }
 
+void nb_stream_take_queue(struct nb_stream *stream, struct nb_write_queue *queue)
+{
+    assert(!stream->queue.count);
+    nb_write_queue_finish(&stream->queue);
+    stream->queue = *queue;
+    nb_write_queue_init(queue, queue->pool);
+    if (stream->queue.count)
+        queue_flush(stream);
+}
+
 void nb_stream_shutdown(struct nb_stream *stream)
 {
     stream->is_shutting = true;

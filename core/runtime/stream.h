@@ -78,6 +78,9 @@ void nb_stream_stop_reading(struct nb_stream *stream);
 int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes);
 int nb_stream_write_copy(struct nb_stream *stream, const void *data, size_t length);
 
+/* Goes on with a queue that was filled before there was a connection; takes its content. The own queue must be empty. */
+void nb_stream_take_queue(struct nb_stream *stream, struct nb_write_queue *queue);
+
 /* Ends the write side once the queue is empty; on_shut follows unless the stream fails or is closed first. */
 void nb_stream_shutdown(struct nb_stream *stream);
 

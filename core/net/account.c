@@ -1,0 +1,231 @@
+#include "account.h"
+
+#include "memory.h"
+
+#include <assert.h>
+#include <string.h>
+
+const struct nb_message_class nb_relief_class = {.name = "relief", .size = sizeof(struct nb_message)};
+
+struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id session)
+{
+    struct nb_account *account = nb_calloc(1, sizeof *account);
+    if (!account)
+        return NULL;
+    account->loop = loop;
+    account->session = session;
+    account->shares = 1;
+    account->next_id = 2;
+    nb_intake_init(&account->intake, &loop->pool);
+    return account;
+}
+
+struct nb_account *nb_account_ref(struct nb_account *account)
+{
+    account->shares++;
+    return account;
+}
+
+void nb_account_unref(struct nb_account *account)
+{
+    if (!account || --account->shares)
+        return;
+    assert(!account->debts && !account->at_gate && !account->for_vacancy);
+    nb_intake_finish(&account->intake);
+    if (account->relief)
+        nb_message_free(account->loop, account->relief);
+    nb_free(account);
+}
+
+/* ---- lines ---- */
+
+static void wait_in(struct nb_waiter **line, struct nb_waiter *waiter)
+{
+    if (waiter->link)
+        return;
+    waiter->next = *line;
+    if (waiter->next)
+        waiter->next->link = &waiter->next;
+    waiter->link = line;
+    *line = waiter;
+}
+
+void nb_waiter_leave(struct nb_waiter *waiter)
+{
+    if (!waiter->link)
+        return;
+    *waiter->link = waiter->next;
+    if (waiter->next)
+        waiter->next->link = waiter->link;
+    waiter->next = NULL;
+    waiter->link = NULL;
+}
+
+/* Those who have to wait again while others are woken go to the end of another line, so this ends. */
+static void wake_all(struct nb_waiter **line)
+{
+    struct nb_waiter *waiting = *line;
+    *line = NULL;
+    if (waiting)
+        waiting->link = &waiting;
+    while (waiting) {
+        struct nb_waiter *waiter = waiting;
+        nb_waiter_leave(waiter);
+        waiter->wake(waiter);
+    }
+}
+
+void nb_account_close_gate(struct nb_account *account)
+{
+    account->gate_is_closed = true;
+}
+
+void nb_account_open_gate(struct nb_account *account)
+{
+    account->gate_is_closed = false;
+    wake_all(&account->at_gate);
+}
+
+void nb_account_wait_at_gate(struct nb_account *account, struct nb_waiter *waiter)
+{
+    wait_in(&account->at_gate, waiter);
+}
+
+void nb_account_wait_for_vacancy(struct nb_account *account, struct nb_waiter *waiter)
+{
+    wait_in(&account->for_vacancy, waiter);
+}
+
+void nb_account_add_socket(struct nb_account *account)
+{
+    account->sockets++;
+}
+
+void nb_account_remove_socket(struct nb_account *account)
+{
+    account->sockets--;
+    if (account->for_vacancy)
+        wake_all(&account->for_vacancy);
+}
+
+/* ---- the ledger ---- */
+
+void nb_account_charge(struct nb_account *account, size_t length)
+{
+    account->unflushed += length;
+}
+
+static void send_relief(struct nb_account *account)
+{
+    struct nb_message *relief = account->relief;
+    account->relief = NULL;
+    nb_send(account->loop, account->session, relief);
+}
+
+void nb_account_pay(struct nb_account *account, size_t length)
+{
+    assert(account->unflushed >= length);
+    account->unflushed -= length;
+    if (account->relief && account->unflushed <= account->relief_at)
+        send_relief(account);
+}
+
+void nb_debt_add(struct nb_account *account, struct nb_debt *debt, size_t length)
+{
+    nb_account_charge(account, length);
+    debt->length += length;
+    if (debt->link || !length)
+        return;
+    debt->next = account->debts;
+    if (debt->next)
+        debt->next->link = &debt->next;
+    debt->link = &account->debts;
+    account->debts = debt;
+}
+
+void nb_debt_pay(struct nb_account *account, struct nb_debt *debt, size_t length)
+{
+    assert(debt->length >= length);
+    debt->length -= length;
+    if (!debt->length && debt->link) {
+        *debt->link = debt->next;
+        if (debt->next)
+            debt->next->link = debt->link;
+        debt->link = NULL;
+    }
+    nb_account_pay(account, length);
+}
+
+struct nb_actor_id nb_account_largest_debtor(const struct nb_account *account)
+{
+    const struct nb_debt *largest = account->debts;
+    for (const struct nb_debt *debt = largest; debt; debt = debt->next)
+        if (debt->length > largest->length)
+            largest = debt;
+    return largest ? largest->socket : NB_NOBODY;
+}
+
+int nb_account_ask_for_relief(struct nb_account *account, size_t at)
+{
+    account->relief_at = at;
+    if (!account->relief && !(account->relief = nb_message_new(account->loop, &nb_relief_class)))
+        return UV_ENOMEM;
+    if (account->unflushed <= at)
+        send_relief(account);
+    return 0;
+}
+
+/* ---- activity ---- */
+
+void nb_account_activate(struct nb_account *account)
+{
+    account->active++;
+}
+
+void nb_account_deactivate(struct nb_account *account)
+{
+    assert(account->active);
+    if (--account->active == 0)
+        nb_event_emit(account, NB_EVENT_SESSION_IDLE, 0);
+}
+
+/* ---- events ---- */
+
+struct nb_event_message *nb_event_new(struct nb_account *account, enum nb_event_index index, uint64_t target)
+{
+    if (nb_actor_id_is_nobody(account->session))
+        return NULL;
+    struct nb_event_message *event = nb_message_new(account->loop, &nb_event_class);
+    if (!event) {
+        nb_stop(account->loop, account->session);
+        return NULL;
+    }
+    const struct nb_event *row = &nb_events[index];
+    memset((char *)event + sizeof event->message, 0,
+           offsetof(struct nb_event_message, body) + row->body->size - sizeof event->message);
+    event->event = row;
+    event->target = target;
+    return event;
+}
+
+void nb_event_send(struct nb_account *account, struct nb_event_message *event)
+{
+    nb_send(account->loop, account->session, &event->message);
+}
+
+void nb_event_emit(struct nb_account *account, enum nb_event_index index, uint64_t target)
+{
+    struct nb_event_message *event = nb_event_new(account, index, target);
+    if (event)
+        nb_event_send(account, event);
+}
+
+void nb_event_emit_error(struct nb_account *account, enum nb_event_index index, uint64_t target,
+                         struct nb_failure *failure)
+{
+    struct nb_event_message *event = nb_event_new(account, index, target);
+    if (!event)
+        return;
+    event->failure = nb_failure_ref(failure);
+    nb_event_send(account, event);
+}

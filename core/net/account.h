@@ -1,0 +1,101 @@
+/*
+ * What a session and its actors share on their one loop: a few counters and
+ * lists that would cost a message each if they had to be asked for.
+ *
+ *   gate     closed while too much is queued to the client: sockets stop reading
+ *            and servers stop accepting, each when it next would, and wait here
+ *   ledger   bytes accepted from the client that no kernel has taken yet
+ *   vacancy  servers that wait for a socket of the session to go
+ *   active   ref'd open handles; session.idle is sent when the last one goes
+ *
+ * Home thread of the loop only. See docs/decisions/0002-account.md.
+ */
+#ifndef NB_ACCOUNT_H
+#define NB_ACCOUNT_H
+
+#include "chunk.h"
+#include "command.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A place in a line; embedded in who waits. */
+struct nb_waiter {
+    struct nb_waiter *next, **link; /* link NULL: not waiting */
+    void (*wake)(struct nb_waiter *waiter);
+};
+
+/* One socket's part of the ledger; embedded in the socket. */
+struct nb_debt {
+    struct nb_debt *next, **link; /* link NULL: owes nothing */
+    struct nb_actor_id socket;
+    size_t length;
+};
+
+struct nb_account {
+    struct nb_loop *loop;
+    struct nb_actor_id session; /* nobody once the session is gone: events go nowhere */
+    unsigned shares;
+    struct nb_intake intake; /* what the session's sockets read */
+    bool gate_is_closed;
+    struct nb_waiter *at_gate, *for_vacancy;
+    size_t unflushed;
+    size_t relief_at; /* a nb_relief message is sent when unflushed falls to this */
+    struct nb_message *relief; /* owned; NULL: nobody waits for it */
+    struct nb_debt *debts;
+    uint32_t active;
+    uint32_t sockets, servers;
+    uint32_t max_sockets;
+    uint32_t read_chunk;
+    uint64_t next_id; /* even, for sockets that servers accept */
+};
+
+/* Tells the session that the ledger has come down to relief_at. */
+extern const struct nb_message_class nb_relief_class;
+
+/* NULL: no memory. The caller gets the first share. */
+struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id session);
+struct nb_account *nb_account_ref(struct nb_account *account);
+void nb_account_unref(struct nb_account *account);
+
+/* Waiters wake later, one by one, when the gate opens or a socket goes; waiting twice is waiting once. */
+void nb_account_close_gate(struct nb_account *account);
+void nb_account_open_gate(struct nb_account *account);
+void nb_account_wait_at_gate(struct nb_account *account, struct nb_waiter *waiter);
+void nb_account_wait_for_vacancy(struct nb_account *account, struct nb_waiter *waiter);
+void nb_waiter_leave(struct nb_waiter *waiter);
+
+void nb_account_add_socket(struct nb_account *account);
+void nb_account_remove_socket(struct nb_account *account);
+
+/* The ledger. Charges without a debt belong to commands on their way. */
+void nb_account_charge(struct nb_account *account, size_t length);
+void nb_account_pay(struct nb_account *account, size_t length);
+void nb_debt_add(struct nb_account *account, struct nb_debt *debt, size_t length);
+void nb_debt_pay(struct nb_account *account, struct nb_debt *debt, size_t length);
+
+/* The socket that owes most; nobody when none owes anything. Linear in the debtors. */
+struct nb_actor_id nb_account_largest_debtor(const struct nb_account *account);
+
+/* Asks for one relief message, now or when unflushed falls to that. UV_ENOMEM. */
+int nb_account_ask_for_relief(struct nb_account *account, size_t at);
+
+void nb_account_activate(struct nb_account *account);
+void nb_account_deactivate(struct nb_account *account);
+
+/*
+ * A new event for the session with its body zeroed, and its sending. Without
+ * memory the session is stopped and NULL returned: an event is never left out.
+ * NULL too when the session is gone.
+ */
+struct nb_event_message *nb_event_new(struct nb_account *account, enum nb_event_index index, uint64_t target);
+void nb_event_send(struct nb_account *account, struct nb_event_message *event);
+
+/* An event without a body to fill in. */
+void nb_event_emit(struct nb_account *account, enum nb_event_index index, uint64_t target);
+
+/* An error event; shares the failure. */
+void nb_event_emit_error(struct nb_account *account, enum nb_event_index index, uint64_t target,
+                         struct nb_failure *failure);
+
+#endif

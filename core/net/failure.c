@@ -1,0 +1,250 @@
+#include "failure.h"
+
+#include "memory.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+enum { CONSTANT = UINT_MAX }; /* shares of a failure that is never freed */
+
+static struct nb_failure out_of_memory = {
+    .shares = CONSTANT,
+    .fault.map = {.code = {(const uint8_t *)"ENOMEM", 6},
+                  .message = {(const uint8_t *)"not enough memory", 17},
+                  .has_error_number = true,
+                  .error_number = UV_ENOMEM},
+};
+
+static struct nb_failure *new_failure(void)
+{
+    struct nb_failure *failure = nb_malloc(sizeof *failure);
+    if (!failure)
+        return NULL;
+    failure->shares = 1;
+    failure->fault.map = (nb_Error){0};
+    failure->fault.text_length = 0;
+    return failure;
+}
+
+struct nb_failure *nb_failure_ref(struct nb_failure *failure)
+{
+    if (failure && failure->shares != CONSTANT)
+        failure->shares++;
+    return failure;
+}
+
+void nb_failure_unref(struct nb_failure *failure)
+{
+    if (failure && failure->shares != CONSTANT && --failure->shares == 0)
+        nb_free(failure);
+}
+
+/* libuv tells apart two ways in which a name is not there; Node does not. */
+static const char *code_of(int status)
+{
+    if (status == UV_EAI_NONAME || status == UV_EAI_NODATA)
+        return "ENOTFOUND";
+    return uv_err_name(status);
+}
+
+static void set_system(struct nb_failure *failure, int status, const char *syscall)
+{
+    nb_Error *map = &failure->fault.map;
+    map->has_error_number = true;
+    map->error_number = status;
+    map->syscall = nb_slice_of(syscall);
+}
+
+static struct nb_slice keep(struct nb_failure *failure, struct nb_slice text)
+{
+    return nb_fault_keep(&failure->fault, (const char *)text.data, text.length);
+}
+
+static int shown(struct nb_slice text)
+{
+    return text.length > 256 ? 256 : (int)text.length;
+}
+
+struct nb_failure *nb_failure_system(int status, const char *syscall)
+{
+    struct nb_failure *failure = new_failure();
+    if (!failure)
+        return &out_of_memory;
+    nb_fault_set(&failure->fault, code_of(status), NULL, "%s %s", syscall, code_of(status));
+    set_system(failure, status, syscall);
+    return failure;
+}
+
+struct nb_failure *nb_failure_connect(int status, const struct nb_address *remote, struct nb_slice path,
+                                      const struct nb_address *local)
+{
+    char text[NB_ADDRESS_TEXT], details[NB_ADDRESS_TEXT + 32] = "";
+    struct nb_failure *failure = new_failure();
+    if (!failure)
+        return &out_of_memory;
+    if (local && local->family) {
+        nb_address_format(local, text);
+        snprintf(details, sizeof details, " - Local (%s:%u)", text, local->port);
+    }
+    const char *code = code_of(status);
+    if (path.data) {
+        nb_fault_set(&failure->fault, code, NULL, "connect %s %.*s%s", code, shown(path), (const char *)path.data,
+                     details);
+        failure->fault.map.address = keep(failure, path);
+    } else {
+        nb_address_format(remote, text);
+        nb_fault_set(&failure->fault, code, NULL, "connect %s %s:%u%s", code, text, remote->port, details);
+        failure->fault.map.address = keep(failure, nb_slice_of(text));
+        failure->fault.map.has_port = true;
+        failure->fault.map.port = remote->port;
+    }
+    set_system(failure, status, "connect");
+    return failure;
+}
+
+struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_slice address, int port)
+{
+    struct nb_failure *failure = new_failure();
+    if (!failure)
+        return &out_of_memory;
+    const char *code = code_of(status);
+    char port_text[16] = "";
+    if (port >= 0)
+        snprintf(port_text, sizeof port_text, ":%d", port);
+    nb_fault_set(&failure->fault, code, NULL, "%s %s: %s %.*s%s", syscall, code, uv_strerror(status),
+                 shown(address), (const char *)address.data, port_text);
+    failure->fault.map.address = keep(failure, address);
+    failure->fault.map.has_port = true;
+    failure->fault.map.port = port;
+    set_system(failure, status, syscall);
+    return failure;
+}
+
+struct nb_failure *nb_failure_lookup(int status, struct nb_slice hostname)
+{
+    struct nb_failure *failure = new_failure();
+    if (!failure)
+        return &out_of_memory;
+    const char *code = code_of(status);
+    nb_fault_set(&failure->fault, code, NULL, "getaddrinfo %s %.*s", code, shown(hostname),
+                 (const char *)hostname.data);
+    failure->fault.map.hostname = keep(failure, hostname);
+    set_system(failure, status, "getaddrinfo");
+    return failure;
+}
+
+struct nb_failure *nb_failure_make(const char *code, const char *name, const char *format, ...)
+{
+    char message[NB_FAULT_TEXT];
+    struct nb_failure *failure = new_failure();
+    if (!failure)
+        return &out_of_memory;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    nb_fault_set(&failure->fault, code, name, "%s", message);
+    return failure;
+}
+
+struct nb_failure *nb_failure_bind(int status, const struct nb_address *local)
+{
+    char text[NB_ADDRESS_TEXT], port[16] = "";
+    struct nb_failure *failure = new_failure();
+    if (!failure)
+        return &out_of_memory;
+    if (local->port)
+        snprintf(port, sizeof port, ":%u", local->port);
+    nb_address_format(local, text);
+    nb_fault_set(&failure->fault, code_of(status), NULL, "bind %s %s%s", code_of(status), text, port);
+    failure->fault.map.address = keep(failure, nb_slice_of(text));
+    failure->fault.map.has_port = local->port != 0;
+    failure->fault.map.port = local->port;
+    set_system(failure, status, "bind");
+    return failure;
+}
+
+struct nb_failure *nb_failure_type(const char *argument, const char *expected, const char *received)
+{
+    struct nb_fault fault = {0};
+    nb_fault_type(&fault, argument, expected, received);
+    return nb_failure_of_fault(&fault);
+}
+
+struct nb_failure *nb_failure_range(const char *argument, const char *range, double received)
+{
+    struct nb_fault fault = {0};
+    char text[32];
+    snprintf(text, sizeof text, "%.15g", received);
+    nb_fault_range(&fault, argument, range, text);
+    return nb_failure_of_fault(&fault);
+}
+
+struct nb_failure *nb_failure_value(const char *argument, const char *reason, const char *received)
+{
+    struct nb_fault fault = {0};
+    nb_fault_value(&fault, argument, reason, received);
+    return nb_failure_of_fault(&fault);
+}
+
+struct nb_failure *nb_failure_of_fault(const struct nb_fault *fault)
+{
+    struct nb_failure *failure = new_failure();
+    if (!failure)
+        return &out_of_memory;
+    nb_fault_copy(&failure->fault, fault);
+    return failure;
+}
+
+struct nb_failure *nb_failure_of_client(const nb_Error *error)
+{
+    struct nb_failure *failure = new_failure();
+    if (!failure)
+        return &out_of_memory;
+    nb_Error *map = &failure->fault.map;
+    *map = *error;
+    struct nb_slice *const texts[] = {&map->code,    &map->message,  &map->name,     &map->syscall, &map->address,
+                                      &map->hostname, &map->argument, &map->limit,    &map->method};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i]->data)
+            *texts[i] = keep(failure, *texts[i]);
+    if (!map->code.data)
+        map->code = nb_slice_of("ERR_NB_CLIENT");
+    if (!map->message.data)
+        map->message = nb_slice_of("");
+    return failure;
+}
+
+struct nb_failure *nb_failure_socket_closed(void)
+{
+    return nb_failure_make("ERR_SOCKET_CLOSED", NULL, "Socket is closed");
+}
+
+struct nb_failure *nb_failure_destroyed(const char *what)
+{
+    return nb_failure_make("ERR_STREAM_DESTROYED", NULL, "Cannot call %s after a stream was destroyed", what);
+}
+
+/* A TypeError that shows a text of the client's and names the field it came in. */
+static struct nb_failure *text_failure(const char *code, const char *what, struct nb_slice text,
+                                       const char *argument)
+{
+    struct nb_failure *failure =
+        nb_failure_make(code, "TypeError", "%s: %.*s", what, shown(text), (const char *)text.data);
+    if (failure->shares != CONSTANT)
+        failure->fault.map.argument = nb_slice_of(argument);
+    return failure;
+}
+
+struct nb_failure *nb_failure_invalid_ip(struct nb_slice text, const char *argument)
+{
+    return text_failure("ERR_INVALID_IP_ADDRESS", "Invalid IP address", text, argument);
+}
+
+struct nb_failure *nb_failure_unknown_encoding(struct nb_slice name)
+{
+    return text_failure("ERR_UNKNOWN_ENCODING", "Unknown encoding", name, "encoding");
+}

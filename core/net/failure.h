@@ -1,0 +1,62 @@
+/* Errors as Node words them, counted, so that an event and several answers can share one. */
+#ifndef NB_FAILURE_H
+#define NB_FAILURE_H
+
+#include "address.h"
+#include "fault.h"
+
+/* One loop's thread. Shared; never changed after it was made. */
+struct nb_failure {
+    unsigned shares;
+    struct nb_fault fault;
+};
+
+/*
+ * All makers give one share to the caller and never return NULL: without
+ * memory they return a constant ENOMEM failure.
+ */
+
+/* "syscall CODE", such as "read ECONNRESET"; status is a negative errno or libuv code. */
+struct nb_failure *nb_failure_system(int status, const char *syscall);
+
+/*
+ * "connect ECONNREFUSED 127.0.0.1:1 - Local (0.0.0.0:0)". Either an IP address
+ * or a path is given; local may be NULL.
+ */
+struct nb_failure *nb_failure_connect(int status, const struct nb_address *remote, struct nb_slice path,
+                                      const struct nb_address *local);
+
+/* "listen EADDRINUSE: address already in use 127.0.0.1:80"; host or path as the client gave it; port -1 with a path. */
+struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_slice address, int port);
+
+/* "getaddrinfo ENOTFOUND host" */
+struct nb_failure *nb_failure_lookup(int status, struct nb_slice hostname);
+
+/* An error with one of Node's or our own codes; name NULL: plain Error. code and name are static. */
+struct nb_failure *nb_failure_make(const char *code, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* "bind EADDRNOTAVAIL 192.0.2.1:80" */
+struct nb_failure *nb_failure_bind(int status, const struct nb_address *local);
+
+/* Node's argument errors, as in fault.h. */
+struct nb_failure *nb_failure_type(const char *argument, const char *expected, const char *received);
+struct nb_failure *nb_failure_range(const char *argument, const char *range, double received);
+struct nb_failure *nb_failure_value(const char *argument, const char *reason, const char *received);
+
+/* Copies. */
+struct nb_failure *nb_failure_of_fault(const struct nb_fault *fault);
+
+/* The error that a client gave to socket.destroy. Copies. */
+struct nb_failure *nb_failure_of_client(const nb_Error *error);
+
+/* Often met. */
+struct nb_failure *nb_failure_socket_closed(void);
+struct nb_failure *nb_failure_invalid_ip(struct nb_slice text, const char *argument);
+struct nb_failure *nb_failure_unknown_encoding(struct nb_slice name);
+struct nb_failure *nb_failure_destroyed(const char *what); /* "Cannot call write after a stream was destroyed" */
+
+struct nb_failure *nb_failure_ref(struct nb_failure *failure); /* NULL is fine */
+void nb_failure_unref(struct nb_failure *failure); /* NULL is fine */
+
+#endif

@@ -1,0 +1,87 @@
+#include "listen.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <uv.h>
+
+static int close_with(int fd, int status)
+{
+    close(fd);
+    return status;
+}
+
+static int set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+int nb_listen_tcp(const struct nb_address *address, int backlog, bool ipv6_only)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = nb_address_to_sockaddr(address, &storage);
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int status = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (status == 0 && address->family == 6)
+        status = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6_only);
+    if (status < 0)
+        return close_with(fd, status);
+    if (bind(fd, (struct sockaddr *)&storage, length) < 0 || listen(fd, backlog) < 0)
+        return close_with(fd, -errno);
+    return fd;
+}
+
+int nb_path_to_sockaddr(struct nb_slice path, struct sockaddr_un *ret_address)
+{
+    if (!path.length)
+        return UV_EINVAL;
+    if (path.length > NB_PATH_MAX)
+        return UV_ENAMETOOLONG;
+    memset(ret_address, 0, sizeof *ret_address);
+    ret_address->sun_family = AF_UNIX;
+    memcpy(ret_address->sun_path, path.data, path.length);
+    return 0;
+}
+
+/* fchmod before bind gives the file its mode with no moment in between; the umask is 0 in the daemon. */
+static int bind_with_mode(int fd, const struct sockaddr_un *address, mode_t mode)
+{
+    if (fchmod(fd, mode) < 0 || bind(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+        return -errno;
+    return 0;
+}
+
+int nb_listen_unix(struct nb_slice path, int backlog, mode_t mode, struct nb_path_identity *ret_identity)
+{
+    struct sockaddr_un address;
+    struct stat file;
+    int status = nb_path_to_sockaddr(path, &address);
+    if (status < 0)
+        return status;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if ((status = bind_with_mode(fd, &address, mode)) < 0)
+        return close_with(fd, status);
+    if (listen(fd, backlog) < 0 || lstat(address.sun_path, &file) < 0) {
+        status = -errno;
+        unlink(address.sun_path);
+        return close_with(fd, status);
+    }
+    *ret_identity = (struct nb_path_identity){file.st_dev, file.st_ino};
+    return fd;
+}
+
+void nb_unlink_socket(struct nb_slice path, const struct nb_path_identity *identity)
+{
+    struct sockaddr_un address;
+    struct stat file;
+    if (nb_path_to_sockaddr(path, &address) < 0 || lstat(address.sun_path, &file) < 0)
+        return;
+    if (file.st_dev == identity->device && file.st_ino == identity->inode)
+        unlink(address.sun_path);
+}

@@ -1,0 +1,37 @@
+/* Listening sockets: made with system calls of our own, so that each error is told where it happens. */
+#ifndef NB_LISTEN_H
+#define NB_LISTEN_H
+
+#include "address.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+enum { NB_PATH_MAX = 107 }; /* bytes of a Unix socket's path */
+
+struct nb_path_identity {
+    dev_t device;
+    ino_t inode;
+};
+
+/*
+ * A listening, non-blocking, close-on-exec socket, or negative errno; the
+ * caller owns it. SO_REUSEADDR is set before bind.
+ */
+int nb_listen_tcp(const struct nb_address *address, int backlog, bool ipv6_only);
+
+/*
+ * The same on a path of at most NB_PATH_MAX bytes without NUL. The file gets
+ * exactly these mode bits, whatever the umask is later; what was there already
+ * is left alone (UV_EADDRINUSE). *ret_identity tells the file again.
+ */
+int nb_listen_unix(struct nb_slice path, int backlog, mode_t mode, struct nb_path_identity *ret_identity);
+
+/* Removes the socket file unless another has taken its name since. */
+void nb_unlink_socket(struct nb_slice path, const struct nb_path_identity *identity);
+
+/* An address for connect or bind on a path; UV_ENAMETOOLONG, UV_EINVAL for an empty one. */
+struct sockaddr_un;
+int nb_path_to_sockaddr(struct nb_slice path, struct sockaddr_un *ret_address);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * The server actor: a TCP or Unix listening socket with the state machine of
+ * Node's net.Server.
+ */
+#ifndef NB_SERVER_H
+#define NB_SERVER_H
+
+#include "acceptor.h"
+#include "account.h"
+#include "command.h"
+#include "listen.h"
+#include "resolver.h"
+#include "socket.h"
+
+/*
+ *   IDLE --listen--> RESOLVING --> LISTENING
+ *     ^                  |            |
+ *     +-----failure------+---close----+
+ *
+ * The close event is held back while connections are left; listen may be called
+ * again in IDLE, also before it.
+ */
+enum nb_server_state {
+    NB_SERVER_IDLE,
+    NB_SERVER_RESOLVING,
+    NB_SERVER_LISTENING,
+};
+
+/* What listen asked for; kept while it is carried out. */
+struct nb_listen_order {
+    struct nb_command *request;
+    uint64_t ticket; /* of the lookup under way */
+    uint16_t port;
+    int backlog;
+    bool ipv6_only;
+    bool is_default_host; /* "::", and 0.0.0.0 where there is no IPv6 */
+};
+
+/* Home thread only; private to server.c. */
+struct nb_server {
+    struct nb_actor actor;
+    struct nb_account *account; /* a share */
+    uint64_t name;
+    enum nb_server_state state;
+    struct nb_acceptor *acceptor; /* owned; only while LISTENING */
+    struct nb_listen_order order;
+    uint64_t listens; /* so far: the tickets of their lookups */
+
+    struct nb_address address;
+    char path[NB_PATH_MAX + 1];
+    uint8_t path_length; /* 0: a TCP server */
+    struct nb_path_identity path_identity;
+
+    struct nb_accept_options accepted; /* options of the sockets */
+    bool has_max_connections;
+    uint32_t max_connections;
+    uint64_t connections;
+    struct nb_command_list closes; /* owned; close requests to be answered after the close event */
+    struct nb_waiter waiter; /* for the gate or a vacancy */
+    bool wants_close_event;
+    bool is_refed, is_counted;
+};
+
+/* A server that does not listen yet; shares the account; NULL: no memory. */
+struct nb_server *nb_server_new(struct nb_account *account, uint64_t name);
+
+/* Mode bits of a Unix server's file before readableAll and writableAll. The daemon sets it once, at its start. */
+extern mode_t nb_server_path_mode;
+
+#endif

@@ -1,0 +1,599 @@
+#include "socket.h"
+
+#include "socket_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    LINGER_LIMIT = 5000, /* ms that a session's last bytes may take after its end */
+    KEEP_ALIVE_COUNT = 10, /* Node: TCP_KEEPCNT 10, TCP_KEEPINTVL 1 */
+    KEEP_ALIVE_INTERVAL = 1,
+    KEEP_ALIVE_DELAY_MAX = 32767, /* what Linux takes */
+};
+
+static const double TIMEOUT_MAX = 2147483647; /* ms; Node's timers go no further */
+
+static void receive(struct nb_actor *self, struct nb_message **message);
+static void stop(struct nb_actor *self);
+
+static const struct nb_actor_class socket_class = {
+    .name = "socket", .size = sizeof(struct nb_socket), .receive = receive, .stop = stop};
+
+/* ---- making ---- */
+
+static void wake_at_gate(struct nb_waiter *waiter)
+{
+    nb_socket_update_reading((struct nb_socket *)((char *)waiter - offsetof(struct nb_socket, at_gate)));
+}
+
+struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name)
+{
+    struct nb_socket *socket = nb_actor_new(account->loop, &socket_class);
+    if (!socket)
+        return NULL;
+    socket->account = nb_account_ref(account);
+    socket->name = name;
+    socket->requests.last = &socket->requests.first;
+    socket->at_gate.wake = wake_at_gate;
+    socket->debt.socket = socket->actor.id;
+    socket->timeout = -1;
+    socket->read_chunk = account->read_chunk;
+    socket->high_water_mark = NB_HIGH_WATER_MARK;
+    socket->auto_release = socket->is_refed = true;
+    nb_account_add_socket(account);
+    return socket;
+}
+
+struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, uint64_t server, int fd,
+                                   const struct nb_address *remote, const struct nb_accept_options *options)
+{
+    struct nb_socket *socket = nb_socket_new(account, name);
+    if (!socket) {
+        close(fd);
+        return NULL;
+    }
+    socket->server = server;
+    socket->is_pipe = options->is_pipe;
+    socket->allow_half_open = options->allow_half_open;
+    socket->is_paused = options->pause_on_connect;
+    socket->no_delay = options->no_delay;
+    socket->keep_alive = options->keep_alive;
+    socket->keep_alive_delay = options->keep_alive_delay;
+    socket->read_chunk = options->read_chunk;
+    socket->high_water_mark = options->high_water_mark;
+    socket->remote = *remote;
+    nb_stream_init(&socket->stream, account->loop, &nb_socket_stream_ops, &account->intake, socket->read_chunk,
+                   true);
+    if (nb_stream_open(&socket->stream, fd) < 0) {
+        close(fd);
+        nb_actor_stop(&socket->actor);
+        return NULL;
+    }
+    socket->stream_in_use = true;
+    nb_socket_opened(socket);
+    return socket;
+}
+
+/* ---- open requests ---- */
+
+void nb_socket_keep_request(struct nb_socket *socket, struct nb_command *command)
+{
+    /* A write's bytes are in the queue by now; the frame's memory is not held any longer than they are. */
+    nb_chunk_unref(command->chunk);
+    command->chunk = NULL;
+    command->next = NULL;
+    *socket->requests.last = command;
+    socket->requests.last = &command->next;
+}
+
+struct nb_command *nb_socket_next_request(struct nb_socket *socket)
+{
+    struct nb_command *command = socket->requests.first;
+    if (!command)
+        return NULL;
+    socket->requests.first = command->next;
+    if (!socket->requests.first)
+        socket->requests.last = &socket->requests.first;
+    return command;
+}
+
+static bool is_connect(const struct nb_command *command)
+{
+    return command->reply.method->index == NB_METHOD_SOCKET_CONNECT ||
+           command->reply.method->index == NB_METHOD_NET_CREATE_CONNECTION;
+}
+
+static bool is_destroy(const struct nb_command *command)
+{
+    return command->reply.method->index == NB_METHOD_SOCKET_DESTROY ||
+           command->reply.method->index == NB_METHOD_SOCKET_RESET_AND_DESTROY;
+}
+
+/* The answer to a request that is still open when the socket closes. */
+static struct nb_failure *verdict(const struct nb_socket *socket, const struct nb_command *command)
+{
+    if (command->failure)
+        return nb_failure_ref(command->failure);
+    if (is_connect(command))
+        return socket->failure ? nb_failure_ref(socket->failure) : nb_failure_socket_closed();
+    bool is_end = command->reply.method->index == NB_METHOD_SOCKET_END;
+    return nb_failure_destroyed(is_end ? "end" : "write");
+}
+
+static void answer_request(struct nb_socket *socket, struct nb_command *command)
+{
+    struct nb_loop *loop = socket->actor.loop;
+    if (is_destroy(command) && !command->failure)
+        nb_reply_done(loop, &command->reply);
+    else
+        nb_reply_fail(loop, &command->reply, verdict(socket, command));
+    nb_message_dispose(loop, &command->message);
+}
+
+static void answer_requests(struct nb_socket *socket)
+{
+    struct nb_command *command;
+    while ((command = nb_socket_next_request(socket)))
+        answer_request(socket, command);
+}
+
+/* ---- life ---- */
+
+void nb_socket_update_activity(struct nb_socket *socket)
+{
+    bool is_open = socket->state != NB_SOCKET_FRESH && socket->state != NB_SOCKET_CLOSED;
+    bool counts = is_open && socket->is_refed;
+    if (counts == socket->is_counted)
+        return;
+    socket->is_counted = counts;
+    if (counts)
+        nb_account_activate(socket->account);
+    else
+        nb_account_deactivate(socket->account);
+}
+
+void nb_socket_opened(struct nb_socket *socket)
+{
+    socket->state = NB_SOCKET_OPEN;
+    if (!socket->is_pipe)
+        nb_address_of_local(socket->stream.fd, &socket->local);
+    nb_socket_apply_options(socket);
+    nb_socket_update_activity(socket);
+    nb_socket_update_reading(socket);
+}
+
+static void tell_closed(struct nb_socket *socket)
+{
+    if (socket->failure)
+        nb_event_emit_error(socket->account, NB_EVENT_SOCKET_ERROR, socket->name, socket->failure);
+    struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_CLOSE, socket->name);
+    if (!event)
+        return;
+    event->ends_id = socket->auto_release;
+    event->body.socket_closed = (nb_SocketClosed){.has_had_error = true,
+                                                  .had_error = socket->failure != NULL,
+                                                  .has_bytes_read = true,
+                                                  .bytes_read = socket->bytes_read,
+                                                  .has_bytes_written = true,
+                                                  .bytes_written = socket->bytes_written};
+    nb_event_send(socket->account, event);
+}
+
+static void finish(struct nb_socket *socket)
+{
+    assert(!socket->stream_in_use && !socket->requests.first);
+    nb_waiter_leave(&socket->at_gate);
+    nb_timer_finish(&socket->timer);
+    nb_account_remove_socket(socket->account);
+    nb_account_unref(socket->account);
+    nb_actor_finish(&socket->actor);
+}
+
+/* The one place where a life of the socket ends. */
+static void finish_closing(struct nb_socket *socket)
+{
+    socket->state = NB_SOCKET_CLOSED;
+    tell_closed(socket);
+    answer_requests(socket);
+    nb_socket_update_activity(socket);
+    nb_failure_unref(socket->failure);
+    socket->failure = NULL;
+    if (socket->stop_has_begun)
+        finish(socket);
+    else if (socket->auto_release)
+        nb_actor_stop(&socket->actor);
+}
+
+void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
+{
+    if (nb_socket_is_destroyed(socket)) {
+        nb_failure_unref(failure);
+        return;
+    }
+    if (nb_socket_is_connecting(socket))
+        nb_socket_answer_held(socket, failure);
+    socket->failure = failure;
+    socket->state = NB_SOCKET_CLOSING;
+    nb_socket_drop_dial(socket);
+    nb_waiter_leave(&socket->at_gate);
+    nb_timer_stop(&socket->timer);
+    nb_debt_pay(socket->account, &socket->debt, socket->debt.length);
+    if (socket->stream_in_use)
+        nb_stream_close(&socket->stream);
+    else
+        finish_closing(socket);
+}
+
+static void on_linger_limit(struct nb_timer *timer)
+{
+    nb_socket_close((struct nb_socket *)((char *)timer - offsetof(struct nb_socket, timer)), NULL);
+}
+
+/* The session is gone: what it has written still goes out, as when a process exits; nothing more is read. */
+static void linger(struct nb_socket *socket)
+{
+    socket->is_lingering = true;
+    nb_socket_update_reading(socket);
+    if (nb_timer_start(&socket->timer, socket->actor.loop, LINGER_LIMIT, on_linger_limit) < 0)
+        nb_socket_close(socket, NULL);
+    else if (!socket->is_ending)
+        nb_socket_end_writing(socket);
+}
+
+static void stop(struct nb_actor *self)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    socket->stop_has_begun = true;
+    switch (socket->state) {
+    case NB_SOCKET_FRESH:
+    case NB_SOCKET_CLOSED:
+        finish(socket);
+        break;
+    case NB_SOCKET_RESOLVING:
+    case NB_SOCKET_CONNECTING:
+        nb_socket_close(socket, NULL);
+        break;
+    case NB_SOCKET_OPEN:
+        if (socket->has_finished)
+            nb_socket_close(socket, NULL);
+        else
+            linger(socket);
+        break;
+    case NB_SOCKET_CLOSING:
+        break;
+    }
+}
+
+/* ---- reading ---- */
+
+void nb_socket_update_reading(struct nb_socket *socket)
+{
+    if (socket->state != NB_SOCKET_OPEN)
+        return;
+    if (socket->is_paused || socket->has_ended || socket->is_lingering)
+        nb_stream_stop_reading(&socket->stream);
+    else
+        nb_stream_start_reading(&socket->stream);
+}
+
+static bool before_read(struct nb_stream *stream)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    if (!socket->account->gate_is_closed)
+        return true;
+    nb_stream_stop_reading(stream);
+    nb_account_wait_at_gate(socket->account, &socket->at_gate);
+    return false;
+}
+
+static void emit_text(struct nb_socket *socket, const uint8_t *data, size_t length)
+{
+    struct nb_account *account = socket->account;
+    struct nb_chunk *chunk = nb_chunk_new(&account->loop->pool, nb_decode_bound(&socket->decoder, length));
+    if (!chunk) {
+        nb_stop(account->loop, account->session);
+        return;
+    }
+    char *text = (char *)chunk->bytes;
+    size_t used = data ? nb_decode(&socket->decoder, data, length, text) : nb_decode_end(&socket->decoder, text);
+    struct nb_event_message *event = used ? nb_event_new(account, NB_EVENT_SOCKET_DATA, socket->name) : NULL;
+    if (!event) {
+        nb_chunk_unref(chunk);
+        return;
+    }
+    event->body.data.data = (struct nb_slice){chunk->bytes, used};
+    event->chunk = chunk;
+    event->payload_is_text = true;
+    nb_event_send(account, event);
+}
+
+static void on_bytes(struct nb_stream *stream, struct nb_bytes bytes)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    socket->bytes_read += bytes.length;
+    nb_socket_touch(socket);
+    if (socket->decoder.encoding != NB_ENCODING_NONE) {
+        emit_text(socket, bytes.data, bytes.length);
+        return;
+    }
+    struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_DATA, socket->name);
+    if (!event)
+        return;
+    event->body.data.data = (struct nb_slice){bytes.data, bytes.length};
+    event->chunk = nb_chunk_ref(bytes.chunk);
+    nb_event_send(socket->account, event);
+}
+
+static void on_end(struct nb_stream *stream)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    socket->has_ended = true;
+    nb_socket_touch(socket);
+    if (socket->decoder.encoding != NB_ENCODING_NONE)
+        emit_text(socket, NULL, 0);
+    nb_event_emit(socket->account, NB_EVENT_SOCKET_END, socket->name);
+    if (socket->has_finished)
+        nb_socket_close(socket, NULL);
+    else if (!socket->allow_half_open && !socket->is_ending)
+        nb_socket_end_writing(socket);
+}
+
+static void on_failure(struct nb_stream *stream, int status, const char *syscall)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    struct nb_failure *failure = nb_failure_system(status, syscall);
+    struct nb_command *first = socket->requests.first;
+    if (first && strcmp(syscall, "write") == 0)
+        first->failure = nb_failure_ref(failure);
+    nb_socket_close(socket, failure);
+}
+
+static void on_closed(struct nb_stream *stream)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    socket->stream_in_use = false;
+    if (socket->state == NB_SOCKET_CONNECTING)
+        nb_socket_dial_next(socket);
+    else
+        finish_closing(socket);
+}
+
+const struct nb_stream_ops nb_socket_stream_ops = {
+    .on_connected = nb_socket_connected,
+    .before_read = before_read,
+    .on_bytes = on_bytes,
+    .on_end = on_end,
+    .on_sent = nb_socket_sent,
+    .on_shut = nb_socket_shut,
+    .on_failure = on_failure,
+    .on_closed = on_closed,
+};
+
+/* ---- the idle timeout ---- */
+
+static void on_idle(struct nb_timer *timer)
+{
+    struct nb_socket *socket = (struct nb_socket *)((char *)timer - offsetof(struct nb_socket, timer));
+    uint64_t idle = nb_loop_now(socket->actor.loop) - socket->last_active;
+    uint64_t limit = (uint64_t)socket->timeout;
+    if (idle < limit)
+        nb_timer_start(timer, socket->actor.loop, limit - idle, on_idle);
+    else
+        nb_event_emit(socket->account, NB_EVENT_SOCKET_TIMEOUT, socket->name);
+}
+
+/* The timer is not moved at each sign of life; when it fires it looks how long ago the last one was. */
+void nb_socket_touch(struct nb_socket *socket)
+{
+    if (socket->timeout <= 0 || socket->is_lingering)
+        return;
+    socket->last_active = nb_loop_now(socket->actor.loop);
+    if (!nb_timer_is_running(&socket->timer))
+        nb_timer_start(&socket->timer, socket->actor.loop, (uint64_t)socket->timeout, on_idle);
+}
+
+struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout)
+{
+    if (!(timeout >= 0) || isinf(timeout))
+        return nb_failure_range("timeout", "a non-negative finite number", timeout);
+    socket->timeout = timeout > TIMEOUT_MAX ? TIMEOUT_MAX : timeout;
+    if (timeout > 0 && timeout < 1)
+        socket->timeout = 1;
+    nb_timer_stop(&socket->timer);
+    if (!nb_socket_is_destroyed(socket))
+        nb_socket_touch(socket);
+    return NULL;
+}
+
+/* ---- descriptor options ---- */
+
+static void set_option(int fd, int level, int name, int value)
+{
+    /* As in Node: a system that does not take an option is not an error of the connection. */
+    (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+uint32_t nb_keep_alive_seconds(double milliseconds)
+{
+    if (!(milliseconds >= 1000))
+        return 0;
+    return milliseconds / 1000 > KEEP_ALIVE_DELAY_MAX ? KEEP_ALIVE_DELAY_MAX : (uint32_t)(milliseconds / 1000);
+}
+
+static void apply_keep_alive(struct nb_socket *socket)
+{
+    int fd = socket->stream.fd;
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, socket->keep_alive);
+    if (!socket->keep_alive)
+        return;
+    if (socket->keep_alive_delay)
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)socket->keep_alive_delay);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_COUNT);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL);
+}
+
+void nb_socket_apply_options(struct nb_socket *socket)
+{
+    if (socket->is_pipe)
+        return;
+    if (socket->no_delay)
+        set_option(socket->stream.fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (socket->keep_alive)
+        apply_keep_alive(socket);
+}
+
+/* ---- commands ---- */
+
+static void receive(struct nb_actor *self, struct nb_message **message)
+{
+    if ((*message)->class == &nb_command_class) {
+        struct nb_command **command = (struct nb_command **)message;
+        (*command)->run(self, command);
+    } else if ((*message)->class == &nb_lookup_answer_class) {
+        nb_socket_lookup_answered((struct nb_socket *)self, (struct nb_lookup_answer *)*message);
+    }
+}
+
+nb_handler nb_on_socket_destroy, nb_on_socket_reset_and_destroy, nb_on_socket_pause, nb_on_socket_resume,
+    nb_on_socket_set_encoding, nb_on_socket_set_keep_alive, nb_on_socket_set_no_delay, nb_on_socket_set_timeout,
+    nb_on_socket_ref, nb_on_socket_unref, nb_on_socket_release;
+
+void nb_on_socket_destroy(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    const nb_SocketDestroy *params = &(*command)->params.socket_destroy;
+    if (socket->state == NB_SOCKET_CLOSED) {
+        nb_reply_done(self->loop, &(*command)->reply);
+        return;
+    }
+    struct nb_failure *failure = params->has_error ? nb_failure_of_client(&params->error) : NULL;
+    if (!nb_socket_is_destroyed(socket))
+        answer_requests(socket);
+    nb_socket_keep_request(socket, nb_command_take(command));
+    nb_socket_close(socket, failure);
+}
+
+void nb_on_socket_reset_and_destroy(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    struct nb_failure *failure = NULL;
+    if (nb_socket_is_destroyed(socket)) {
+        nb_reply_fail(self->loop, &(*command)->reply, nb_failure_socket_closed());
+        return;
+    }
+    if (socket->is_pipe) {
+        nb_reply_throw(self->loop, &(*command)->reply,
+                       nb_failure_make("ERR_INVALID_HANDLE_TYPE", "TypeError", "This handle type cannot be sent"));
+        return;
+    }
+    if (socket->state == NB_SOCKET_OPEN)
+        nb_stream_linger_zero(&socket->stream);
+    if (socket->state == NB_SOCKET_FRESH)
+        (*command)->failure = nb_failure_ref(failure = nb_failure_socket_closed());
+    if (!nb_socket_is_connecting(socket))
+        answer_requests(socket);
+    nb_socket_keep_request(socket, nb_command_take(command));
+    if (nb_socket_is_connecting(socket))
+        socket->wants_reset = true;
+    else
+        nb_socket_close(socket, failure);
+}
+
+void nb_on_socket_pause(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    socket->is_paused = true;
+    nb_socket_update_reading(socket);
+    nb_reply_done(self->loop, &(*command)->reply);
+}
+
+void nb_on_socket_resume(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    socket->is_paused = false;
+    nb_socket_update_reading(socket);
+    nb_reply_done(self->loop, &(*command)->reply);
+}
+
+void nb_on_socket_set_encoding(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    struct nb_slice name = (*command)->params.set_encoding.encoding;
+    int encoding = name.data ? nb_encoding_of(name) : NB_ENCODING_NONE;
+    if (encoding < 0) {
+        nb_reply_throw(self->loop, &(*command)->reply, nb_failure_unknown_encoding(name));
+        return;
+    }
+    socket->decoder = (struct nb_decoder){.encoding = (enum nb_encoding)encoding};
+    nb_reply_done(self->loop, &(*command)->reply);
+}
+
+void nb_on_socket_set_keep_alive(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    const nb_SetKeepAlive *params = &(*command)->params.set_keep_alive;
+    uint32_t delay = nb_keep_alive_seconds(params->has_initial_delay ? params->initial_delay : 0);
+    socket->keep_alive = params->enable;
+    if (delay)
+        socket->keep_alive_delay = delay;
+    if (socket->state == NB_SOCKET_OPEN && !socket->is_pipe)
+        apply_keep_alive(socket);
+    nb_reply_done(self->loop, &(*command)->reply);
+}
+
+void nb_on_socket_set_no_delay(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    const nb_SetNoDelay *params = &(*command)->params.set_no_delay;
+    socket->no_delay = !params->has_no_delay || params->no_delay;
+    if (socket->state == NB_SOCKET_OPEN && !socket->is_pipe)
+        set_option(socket->stream.fd, IPPROTO_TCP, TCP_NODELAY, socket->no_delay);
+    nb_reply_done(self->loop, &(*command)->reply);
+}
+
+void nb_on_socket_set_timeout(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    const nb_SetTimeout *params = &(*command)->params.set_timeout;
+    struct nb_failure *failure = params->has_timeout ? nb_socket_set_timeout(socket, params->timeout)
+                                                     : nb_failure_type("timeout", "of type number", "undefined");
+    if (failure)
+        nb_reply_throw(self->loop, &(*command)->reply, failure);
+    else
+        nb_reply_done(self->loop, &(*command)->reply);
+}
+
+static void set_ref(struct nb_actor *self, struct nb_command **command, bool is_refed)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    socket->is_refed = is_refed;
+    nb_socket_update_activity(socket);
+    nb_reply_done(self->loop, &(*command)->reply);
+}
+
+void nb_on_socket_ref(struct nb_actor *self, struct nb_command **command)
+{
+    set_ref(self, command, true);
+}
+
+void nb_on_socket_unref(struct nb_actor *self, struct nb_command **command)
+{
+    set_ref(self, command, false);
+}
+
+void nb_on_socket_release(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    if (socket->state != NB_SOCKET_FRESH && socket->state != NB_SOCKET_CLOSED) {
+        nb_reply_throw(self->loop, &(*command)->reply,
+                       nb_failure_make("ERR_NB_BUSY", NULL, "The socket is not closed"));
+        return;
+    }
+    nb_reply_done(self->loop, &(*command)->reply);
+    nb_actor_stop(self);
+}

@@ -1,0 +1,121 @@
+/*
+ * The socket actor: a TCP or Unix stream socket with the state machine of
+ * Node's net.Socket. Driven by commands, tells what happens by events.
+ */
+#ifndef NB_SOCKET_H
+#define NB_SOCKET_H
+
+#include "account.h"
+#include "command.h"
+#include "encoding.h"
+#include "resolver.h"
+#include "stream.h"
+#include "timer.h"
+
+/*
+ *   FRESH --connect--> RESOLVING --> CONNECTING --> OPEN
+ *     |                    |             |           |
+ *     |   (destroy, failure, both sides ended, session gone)
+ *     +--------------------+------+------+-----------+
+ *                                 v
+ *                 CLOSING --close event--> CLOSED --connect--> RESOLVING ...
+ *
+ * CLOSED ends the actor at once with autoRelease. An accepted socket starts OPEN.
+ */
+enum nb_socket_state {
+    NB_SOCKET_FRESH,
+    NB_SOCKET_RESOLVING,
+    NB_SOCKET_CONNECTING,
+    NB_SOCKET_OPEN,
+    NB_SOCKET_CLOSING,
+    NB_SOCKET_CLOSED,
+};
+
+/* One attempt to connect, from the request to its end. */
+struct nb_dial {
+    uint64_t ticket; /* of the lookup under way */
+    struct nb_address candidates[NB_LOOKUP_ADDRESSES];
+    unsigned count, next;
+    struct nb_address local; /* to bind to; family 0: none wanted */
+    struct nb_failure *lookup_failure, *first_failure; /* shares */
+    struct nb_slice host, path; /* borrow from chunk; absent where not used */
+    struct nb_chunk *chunk; /* a share */
+    struct nb_write_queue early; /* what was written before there is a connection */
+    uint16_t port, local_port;
+    bool holds_events; /* the client does not know the id yet: lookup events wait for the answer */
+};
+
+/* Open requests, oldest first: connect, write, end, destroy. */
+struct nb_command_list {
+    struct nb_command *first, **last;
+};
+
+/* Home thread only; the fields are private to core/net/socket*.c. */
+struct nb_socket {
+    struct nb_actor actor;
+    struct nb_account *account; /* a share */
+    uint64_t name; /* the wire's id */
+    uint64_t server; /* id of the server that accepted it; 0: none */
+    enum nb_socket_state state;
+
+    struct nb_stream stream;
+    bool stream_in_use; /* from open or connect to on_closed */
+    struct nb_address local, remote;
+    struct nb_dial *dial; /* owned; only while RESOLVING or CONNECTING */
+    uint64_t dials; /* so far: the tickets of their lookups */
+
+    struct nb_command_list requests; /* owned */
+    struct nb_failure *failure; /* a share; why it closes, to be told with the close event */
+    struct nb_waiter at_gate;
+    struct nb_debt debt;
+    struct nb_decoder decoder;
+
+    uint64_t bytes_read;
+    uint64_t bytes_written; /* queued ones included */
+    uint64_t bytes_sent; /* given to the kernel */
+
+    struct nb_timer timer; /* idle timeout; the linger limit once lingering */
+    double timeout; /* ms; below 0: never set */
+    uint64_t last_active; /* loop time */
+
+    uint32_t read_chunk;
+    uint32_t high_water_mark;
+    uint32_t keep_alive_delay; /* seconds; 0: as it is */
+
+    bool is_pipe;
+    bool allow_half_open, auto_release, is_refed;
+    bool is_paused; /* by the client */
+    bool needs_drain; /* the queue was at or above high_water_mark */
+    bool has_ended; /* the peer sends no more */
+    bool is_ending; /* end was asked for: no more writes */
+    bool has_finished; /* the write side is shut */
+    bool wants_reset; /* RST as soon as it is connected */
+    bool is_lingering; /* the session is gone; only what is queued is still sent */
+    bool is_counted; /* by the account, as active */
+    bool stop_has_begun;
+    bool no_delay, keep_alive; /* wanted; applied when connected */
+};
+
+/* How a server wants the sockets that it accepts. */
+struct nb_accept_options {
+    bool allow_half_open, pause_on_connect, no_delay, keep_alive, is_pipe;
+    uint32_t keep_alive_delay; /* seconds */
+    uint32_t read_chunk, high_water_mark;
+};
+
+enum { NB_HIGH_WATER_MARK = 16384 }; /* default, bytes */
+
+/* A fresh socket; shares the account; NULL: no memory. */
+struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name);
+
+/*
+ * An open socket out of an accepted descriptor, which it takes; it reads from
+ * the next turn on. NULL: no memory; the descriptor is closed then.
+ */
+struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, uint64_t server, int fd,
+                                   const struct nb_address *remote, const struct nb_accept_options *options);
+
+/* Milliseconds as Node takes them for keep-alive, to whole seconds that the system takes. */
+uint32_t nb_keep_alive_seconds(double milliseconds);
+
+#endif

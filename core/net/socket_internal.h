@@ -1,0 +1,73 @@
+/* What the files of the socket actor share: socket.c (life), socket_connect.c, socket_write.c, socket_info.c. */
+#ifndef NB_SOCKET_INTERNAL_H
+#define NB_SOCKET_INTERNAL_H
+
+#include "socket.h"
+
+#define NB_SOCKET_OF_STREAM(pointer) ((struct nb_socket *)((char *)(pointer)-offsetof(struct nb_socket, stream)))
+
+static inline bool nb_socket_is_connecting(const struct nb_socket *socket)
+{
+    return socket->state == NB_SOCKET_RESOLVING || socket->state == NB_SOCKET_CONNECTING;
+}
+
+static inline bool nb_socket_is_destroyed(const struct nb_socket *socket)
+{
+    return socket->state == NB_SOCKET_CLOSING || socket->state == NB_SOCKET_CLOSED;
+}
+
+/* ---- socket.c ---- */
+
+extern const struct nb_stream_ops nb_socket_stream_ops;
+
+/*
+ * Begins to close. A failure is taken and told by the error event, and the
+ * close event then has hadError; NULL: none. A repeat drops the failure.
+ */
+void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure);
+
+/* Reads or not, as state, pause and gate say. */
+void nb_socket_update_reading(struct nb_socket *socket);
+
+/* Counts as active for session.idle or not, as state and ref say. */
+void nb_socket_update_activity(struct nb_socket *socket);
+
+/* Notes a sign of life for the idle timeout. */
+void nb_socket_touch(struct nb_socket *socket);
+
+/* Connected, or accepted: begins to read, and to write what is queued. */
+void nb_socket_opened(struct nb_socket *socket);
+
+/* Keeps an open request; takes it. */
+void nb_socket_keep_request(struct nb_socket *socket, struct nb_command *command);
+
+/* Takes the oldest open request out of the list; NULL: none. */
+struct nb_command *nb_socket_next_request(struct nb_socket *socket);
+
+/* Puts the wanted options on the descriptor. */
+void nb_socket_apply_options(struct nb_socket *socket);
+
+/* ms; the field is named in a failure, which is to be thrown; NULL: taken. */
+struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout);
+
+/* ---- socket_connect.c ---- */
+
+void nb_socket_connected(struct nb_stream *stream, int status);
+void nb_socket_lookup_answered(struct nb_socket *socket, const struct nb_lookup_answer *answer);
+
+/* After the stream of a candidate that failed has closed: the next one. */
+void nb_socket_dial_next(struct nb_socket *socket);
+void nb_socket_drop_dial(struct nb_socket *socket);
+
+/* Tells of a dial that ended: the answer to its request, if it is the first of the open ones, with the failure. */
+void nb_socket_answer_held(struct nb_socket *socket, struct nb_failure *failure);
+
+/* ---- socket_write.c ---- */
+
+void nb_socket_sent(struct nb_stream *stream, size_t length);
+void nb_socket_shut(struct nb_stream *stream, int status);
+
+/* No more writes: FIN after what is queued. */
+void nb_socket_end_writing(struct nb_socket *socket);
+
+#endif

@@ -1,0 +1,184 @@
+/* The socket actor's write side: write, end, and what the kernel took. */
+#include "memory.h"
+#include "socket_internal.h"
+
+#include <string.h>
+
+/* ---- what the kernel took ---- */
+
+static bool is_write(const struct nb_command *command)
+{
+    return command->reply.method->index == NB_METHOD_SOCKET_WRITE;
+}
+
+static void answer_writes(struct nb_socket *socket)
+{
+    struct nb_command *first;
+    while ((first = socket->requests.first) && is_write(first) && first->offset <= socket->bytes_sent) {
+        struct nb_command *command = nb_socket_next_request(socket);
+        nb_Written written = {.has_bytes_written = true, .bytes_written = socket->bytes_sent};
+        nb_reply_result(socket->actor.loop, &command->reply, &written, NULL);
+        nb_message_dispose(socket->actor.loop, &command->message);
+    }
+}
+
+void nb_socket_sent(struct nb_stream *stream, size_t length)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    socket->bytes_sent += length;
+    nb_debt_pay(socket->account, &socket->debt, length);
+    nb_socket_touch(socket);
+    if (socket->needs_drain && !socket->is_ending && socket->bytes_sent == socket->bytes_written) {
+        socket->needs_drain = false;
+        nb_event_emit(socket->account, NB_EVENT_SOCKET_DRAIN, socket->name);
+    }
+    answer_writes(socket);
+}
+
+static void answer_ends(struct nb_socket *socket)
+{
+    struct nb_command *first;
+    while ((first = socket->requests.first) && first->reply.method->index == NB_METHOD_SOCKET_END) {
+        struct nb_command *command = nb_socket_next_request(socket);
+        nb_reply_done(socket->actor.loop, &command->reply);
+        nb_message_dispose(socket->actor.loop, &command->message);
+    }
+}
+
+/* Node does not look at the status either: a peer that is gone by now shows up as a read error or end. */
+void nb_socket_shut(struct nb_stream *stream, int status)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    (void)status;
+    socket->has_finished = true;
+    nb_socket_touch(socket);
+    answer_ends(socket);
+    if (socket->is_lingering)
+        nb_stream_discard_input(stream); /* unread bytes would turn the close into a reset */
+    if (socket->is_lingering || socket->has_ended)
+        nb_socket_close(socket, NULL);
+}
+
+void nb_socket_end_writing(struct nb_socket *socket)
+{
+    socket->is_ending = true;
+    if (socket->state == NB_SOCKET_OPEN)
+        nb_stream_shutdown(&socket->stream);
+}
+
+/* ---- writing ---- */
+
+static int queue_bytes(struct nb_socket *socket, struct nb_bytes bytes)
+{
+    int status;
+    if (socket->state == NB_SOCKET_OPEN) {
+        status = nb_stream_write(&socket->stream, bytes);
+    } else {
+        status = nb_write_queue_share(&socket->dial->early, bytes);
+        nb_write_queue_settle(&socket->dial->early);
+    }
+    if (status < 0)
+        return status;
+    nb_debt_add(socket->account, &socket->debt, bytes.length);
+    socket->bytes_written += bytes.length;
+    if (socket->bytes_written - socket->bytes_sent >= socket->high_water_mark)
+        socket->needs_drain = true;
+    return 0;
+}
+
+/* A text in another encoding than UTF-8 becomes bytes in a chunk of its own. */
+static int queue_encoded(struct nb_socket *socket, enum nb_encoding encoding, struct nb_slice text)
+{
+    struct nb_chunk *chunk = nb_chunk_new(&socket->actor.loop->pool, nb_encode_bound(encoding, text.length));
+    if (!chunk)
+        return UV_ENOMEM;
+    size_t length = nb_encode_text(encoding, text, chunk->bytes);
+    int status = queue_bytes(socket, (struct nb_bytes){chunk->bytes, length, chunk});
+    nb_chunk_unref(chunk);
+    return status;
+}
+
+/* An encoding counts for text only, as in Node. */
+static int queue_payload(struct nb_socket *socket, const struct nb_command *command, int encoding)
+{
+    struct nb_slice data = command->params.socket_write.data;
+    if (command->payload_is_text && encoding > NB_UTF8)
+        return queue_encoded(socket, (enum nb_encoding)encoding, data);
+    return queue_bytes(socket, (struct nb_bytes){data.data, data.length, command->chunk});
+}
+
+/* Writing in a wrong state ends the socket, and the answer comes behind the events that tell it. */
+static void fail_write(struct nb_socket *socket, struct nb_command **command, struct nb_failure *failure)
+{
+    (*command)->failure = nb_failure_ref(failure);
+    nb_socket_keep_request(socket, nb_command_take(command));
+    nb_socket_close(socket, failure);
+}
+
+/* Carries out the data of a write or an end; false: it failed and has been dealt with. */
+static bool write_data(struct nb_socket *socket, struct nb_command **command)
+{
+    const nb_SocketWrite *params = &(*command)->params.socket_write;
+    struct nb_loop *loop = socket->actor.loop;
+    int encoding = params->encoding.data ? nb_encoding_of(params->encoding) : NB_UTF8;
+    if (encoding < 0) {
+        nb_reply_throw(loop, &(*command)->reply, nb_failure_unknown_encoding(params->encoding));
+        return false;
+    }
+    if (socket->is_ending) {
+        fail_write(socket, command, nb_failure_make("ERR_STREAM_WRITE_AFTER_END", NULL, "write after end"));
+        return false;
+    }
+    if (socket->state == NB_SOCKET_FRESH) {
+        fail_write(socket, command, nb_failure_socket_closed());
+        return false;
+    }
+    int status = queue_payload(socket, *command, encoding);
+    if (status < 0)
+        fail_write(socket, command, nb_failure_system(status, "write"));
+    return status == 0;
+}
+
+nb_handler nb_on_socket_write, nb_on_socket_end;
+
+void nb_on_socket_write(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    if (!(*command)->params.socket_write.data.data) {
+        nb_reply_throw(self->loop, &(*command)->reply,
+                       nb_failure_make("ERR_STREAM_NULL_VALUES", "TypeError", "May not write null values to stream"));
+        return;
+    }
+    if (nb_socket_is_destroyed(socket)) {
+        nb_reply_fail(self->loop, &(*command)->reply, nb_failure_destroyed("write"));
+        return;
+    }
+    if (!write_data(socket, command) || (*command)->reply.is_notification)
+        return;
+    (*command)->offset = socket->bytes_written;
+    nb_socket_keep_request(socket, nb_command_take(command));
+    if (socket->state == NB_SOCKET_OPEN)
+        answer_writes(socket);
+}
+
+void nb_on_socket_end(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    bool has_data = (*command)->params.socket_write.data.data != NULL;
+    if (nb_socket_is_destroyed(socket)) {
+        nb_reply_fail(self->loop, &(*command)->reply, nb_failure_destroyed("end"));
+        return;
+    }
+    if (has_data && !write_data(socket, command))
+        return;
+    bool was_ending = socket->is_ending;
+    if (socket->state == NB_SOCKET_FRESH)
+        socket->is_ending = socket->has_finished = true;
+    if (socket->has_finished) {
+        nb_reply_done(self->loop, &(*command)->reply);
+        return;
+    }
+    nb_socket_keep_request(socket, nb_command_take(command));
+    if (!was_ending)
+        nb_socket_end_writing(socket);
+}
