@@ -1,0 +1,49 @@
+"""netbroker: TCP and Unix sockets that live in the netbroker daemon, on asyncio.
+
+Streams in asyncio's own shape (`open_connection`, `start_server`), transports and
+protocols (`create_connection`, `create_server`), and the broker's sockets and
+servers themselves (`Socket`, `Server`), all over one `Session` (`connect`).
+"""
+from .actor import Event
+from .errors import BrokerError, NoBrokerError, SessionLost
+from .server import Connection, Peer, Server, ServerInfo
+from .session import Session, connect, default_path
+from .socket import Address, Endpoints, Socket, SocketInfo
+from .streams import (
+    StreamServer,
+    create_connection,
+    create_server,
+    open_connection,
+    open_unix_connection,
+    start_server,
+    start_unix_server,
+)
+from .transport import SocketTransport
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Address",
+    "BrokerError",
+    "Connection",
+    "Endpoints",
+    "Event",
+    "NoBrokerError",
+    "Peer",
+    "Server",
+    "ServerInfo",
+    "Session",
+    "SessionLost",
+    "Socket",
+    "SocketInfo",
+    "SocketTransport",
+    "StreamServer",
+    "connect",
+    "create_connection",
+    "create_server",
+    "default_path",
+    "open_connection",
+    "open_unix_connection",
+    "start_server",
+    "start_unix_server",
+]

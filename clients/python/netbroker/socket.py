@@ -1,0 +1,256 @@
+"""Sockets as the protocol has them: each method of the schema is one coroutine.
+
+For byte streams in asyncio's own shape see `netbroker.streams`.
+"""
+from __future__ import annotations
+
+from typing import Any, Optional, TypedDict, Union
+
+from .actor import Event, Remote
+from .names import StrPath, from_body, to_body, to_path
+from .session import Session
+
+HELD_HIGH = 256 * 1024  # bytes held for an iteration at which the socket is paused
+
+
+class Endpoints(TypedDict, total=False):
+    """Both ends of a TCP connection; empty for Unix sockets. Families: `IPv4`, `IPv6`."""
+
+    local_address: str
+    local_port: int
+    local_family: str
+    remote_address: str
+    remote_port: int
+    remote_family: str
+
+
+class Address(TypedDict, total=False):
+    """Where a socket or server is bound: the first three, or a path; or nothing."""
+
+    address: str
+    family: str
+    port: int
+    path: str
+
+
+class SocketInfo(Endpoints, total=False):
+    """All that the broker knows of a socket; sizes in bytes, `timeout` in milliseconds."""
+
+    ready_state: str  # opening, open, readOnly, writeOnly, closed
+    pending: bool
+    connecting: bool
+    destroyed: bool
+    paused: bool
+    refed: bool
+    timeout: float
+    bytes_read: int
+    bytes_written: int  # queued bytes included
+    buffer_size: int  # queued bytes
+    writable_high_water_mark: int
+    writable_need_drain: bool
+    allow_half_open: bool
+    encoding: str
+    kind: str  # tcp or pipe
+    server: int  # id of the server that accepted it
+
+
+class Socket(Remote):
+    """One socket of the session.
+
+    Events: `lookup` `connect` `ready` `data` `drain` `end` `timeout` `error`
+    `close`, bodies as in the protocol. Methods raise BrokerError, and SessionLost
+    when the session ends before the answer.
+
+    `Socket(session, target)` is a handle for an id that exists, without its
+    events; use `Socket.create` or `Socket.open` for a new one.
+    """
+
+    noun = "socket"
+
+    def __init__(self, session: Session, target: int) -> None:
+        super().__init__(session, target)
+        self._auto_release = True  # `close` ends the id
+        self._held_bytes = 0
+        self._held_back = False  # paused by us, for want of a reader
+        self._paused = False  # paused by the program
+
+    # ---- making one ----
+
+    @classmethod
+    async def create(
+        cls,
+        session: Session,
+        *,
+        allow_half_open: Optional[bool] = None,
+        auto_release: Optional[bool] = None,
+        read_chunk: Optional[int] = None,
+        high_water_mark: Optional[int] = None,
+        encoding: Optional[str] = None,
+    ) -> "Socket":
+        """A new socket, not connected.
+
+        read_chunk and high_water_mark are in bytes. With `auto_release=False` the
+        id outlives `close`, so that the socket can be connected again.
+        """
+        socket = cls._new(session)
+        socket._auto_release = auto_release is not False
+        await socket._request(
+            "create",
+            allow_half_open=allow_half_open,
+            auto_release=auto_release,
+            read_chunk=read_chunk,
+            high_water_mark=high_water_mark,
+            encoding=encoding,
+        )
+        return socket
+
+    @classmethod
+    async def open(
+        cls,
+        session: Session,
+        port: Optional[int] = None,
+        host: Optional[str] = None,
+        *,
+        path: Optional[StrPath] = None,
+        **options: Any,
+    ) -> "Socket":
+        """`create` and `connect` in one round trip; options of both, as there."""
+        socket = cls._new(session)
+        body = to_body(port=port, host=host, path=None if path is None else to_path(path), **options)
+        try:
+            await session.request("net.createConnection", socket.target, body)
+        except BaseException:
+            socket._forget()
+            raise
+        return socket
+
+    @classmethod
+    def _new(cls, session: Session) -> "Socket":
+        socket = cls(session, session.new_target())
+        session.add(socket.target, socket)
+        return socket
+
+    def _forget(self) -> None:
+        self.session.remove(self.target)
+        self.session.notify("socket.destroy", self.target)
+
+    # ---- the schema's methods ----
+
+    async def connect(
+        self,
+        port: Optional[int] = None,
+        host: Optional[str] = None,
+        *,
+        path: Optional[StrPath] = None,
+        local_address: Optional[str] = None,
+        local_port: Optional[int] = None,
+        family: Optional[int] = None,
+        hints: Optional[int] = None,
+        no_delay: Optional[bool] = None,
+        keep_alive: Optional[bool] = None,
+        keep_alive_initial_delay: Optional[float] = None,
+        timeout: Optional[float] = None,
+    ) -> Endpoints:
+        """Connects to host (default `localhost`) and port, or to a Unix path.
+
+        family: 0, 4 or 6. keep_alive_initial_delay and timeout: milliseconds;
+        timeout is that of `set_timeout`. Raises OSError subclasses as the
+        system's connect would, gaierror when the name cannot be resolved.
+        """
+        self._is_over = False
+        return from_body(  # type: ignore[return-value]
+            await self._request(
+                "connect",
+                port=port,
+                host=host,
+                path=None if path is None else to_path(path),
+                local_address=local_address,
+                local_port=local_port,
+                family=family,
+                hints=hints,
+                no_delay=no_delay,
+                keep_alive=keep_alive,
+                keep_alive_initial_delay=keep_alive_initial_delay,
+                timeout=timeout,
+            )
+        )
+
+    async def write(self, data: Union[bytes, bytearray, memoryview, str], encoding: Optional[str] = None) -> int:
+        """Writes at most `session.max_write` bytes; returns when the kernel has them.
+
+        The result is the number of payload bytes given to the kernel since the
+        connection began. `encoding` is that of a str: utf8 (default), utf16le,
+        latin1, ascii, base64, base64url, hex.
+        """
+        return (await self._payload("write", data, encoding))["bytesWritten"]
+
+    async def end(self, data: Union[bytes, bytearray, memoryview, str] = b"", encoding: Optional[str] = None) -> None:
+        """Writes `data`, then ends this side; returns when the FIN has been sent."""
+        await self._payload("end", data, encoding)
+
+    def _payload(self, verb: str, data: Any, encoding: Optional[str]) -> Any:
+        options = [] if encoding is None else [{"encoding": encoding}]
+        return self.session.request(f"socket.{verb}", self.target, data, *options)
+
+    async def destroy(self, error: Optional[BaseException] = None) -> None:
+        """Closes at once; `error`, if given, is what the `error` event will tell."""
+        fields = None
+        if error is not None:
+            fields = {"code": getattr(error, "code", "") or type(error).__name__, "message": str(error)}
+        await self._request("destroy", error=fields)
+
+    async def reset_and_destroy(self) -> None:
+        """Closes with a TCP reset."""
+        await self._request("resetAndDestroy")
+
+    async def pause(self) -> None:
+        """Stops reading; when this returns, no more `data` will come."""
+        self._paused = True
+        await self._request("pause")
+
+    async def resume(self) -> None:
+        self._paused = False
+        if not self._held_back:
+            await self._request("resume")
+
+    async def set_encoding(self, encoding: Optional[str] = None) -> None:
+        """`data` becomes str, decoded by the broker; None: bytes again."""
+        await self._request("setEncoding", encoding=encoding)
+
+    async def set_keep_alive(self, enable: bool = False, initial_delay: float = 0) -> None:
+        """initial_delay: milliseconds, cut to whole seconds; 0 keeps what is set."""
+        await self._request("setKeepAlive", enable=enable, initial_delay=initial_delay)
+
+    async def set_no_delay(self, no_delay: bool = True) -> None:
+        await self._request("setNoDelay", no_delay=no_delay)
+
+    async def set_timeout(self, timeout: float) -> None:
+        """`timeout` comes after so many milliseconds of silence; 0: never. Closes nothing."""
+        await self._request("setTimeout", timeout=timeout)
+
+    async def address(self) -> Address:
+        """The local address; empty for Unix sockets and before the connection."""
+        return from_body(await self._request("address"))  # type: ignore[return-value]
+
+    async def info(self) -> SocketInfo:
+        return from_body(await self._request("info"))  # type: ignore[return-value]
+
+    # ---- held data is bounded ----
+
+    def _happened(self, event: Event) -> None:
+        super()._happened(event)
+        if event.name == "close" and self._auto_release:
+            self.session.remove(self.target)
+        if event.name == "data" and not self._listeners:
+            self._held_bytes += len(event.body)
+            if self._held_bytes > HELD_HIGH and not self._held_back:
+                self._held_back = True
+                self.session.notify("socket.pause", self.target)
+
+    def _taken(self, event: Event) -> None:
+        if event.name == "data":
+            self._held_bytes -= len(event.body)
+            if self._held_back and self._held_bytes <= HELD_HIGH // 2:
+                self._held_back = False
+                if not self._paused:
+                    self.session.notify("socket.resume", self.target)

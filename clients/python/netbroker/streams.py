@@ -1,0 +1,289 @@
+"""asyncio's streams, transports and servers, with the sockets at the broker.
+
+The functions carry asyncio's names and take its arguments; each also takes
+`session`, the session to work in. Without one they open a session of their own,
+which ends with the connection or the server.
+
+As in asyncio, TCP connections have TCP_NODELAY set unless `no_delay=False`.
+"""
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from socket import AF_INET, AF_INET6, AF_UNIX
+from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+
+from .errors import SessionLost, from_map
+from .names import StrPath, to_body, to_path
+from .session import Session, connect
+from .transport import SocketTransport
+
+DEFAULT_LIMIT = 64 * 1024  # bytes, of a StreamReader's buffer
+
+ProtocolFactory = Callable[[], asyncio.BaseProtocol]
+Streams = Tuple[asyncio.StreamReader, asyncio.StreamWriter]
+OnConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Union[None, Awaitable[None]]]
+
+
+# ---- connections ----
+
+
+async def create_connection(
+    protocol_factory: ProtocolFactory,
+    host: Optional[str] = None,
+    port: Optional[int] = None,
+    *,
+    path: Optional[StrPath] = None,
+    session: Optional[Session] = None,
+    local_addr: Optional[Tuple[str, int]] = None,
+    family: int = 0,
+    no_delay: bool = True,
+    keep_alive: Optional[bool] = None,
+    keep_alive_initial_delay: Optional[float] = None,
+) -> Tuple[asyncio.Transport, asyncio.BaseProtocol]:
+    """Connects to host and port, or to a Unix path; returns transport and protocol.
+
+    local_addr: address and port to connect from. family: AF_INET, AF_INET6 or 0.
+    keep_alive_initial_delay: milliseconds. Raises OSError subclasses as the
+    system's connect would, gaierror when the name cannot be resolved.
+    """
+    body = to_body(
+        port=None if path is not None else port,
+        host=None if path is not None else host,
+        path=None if path is None else to_path(path),
+        local_address=local_addr[0] if local_addr else None,
+        local_port=local_addr[1] if local_addr else None,
+        family={AF_INET: 4, AF_INET6: 6}.get(family),
+        no_delay=no_delay,
+        keep_alive=keep_alive,
+        keep_alive_initial_delay=keep_alive_initial_delay,
+        allow_half_open=True,
+    )
+    async with _working_in(session) as working:
+        protocol = protocol_factory()
+        extra = {"peername": os.fsdecode(path)} if path is not None else {}
+        transport = SocketTransport(working, working.new_target(), protocol, extra)
+        if session is None:
+            transport.on_lost = working.abort
+        await transport.connect(body)
+    return transport, protocol
+
+
+async def open_connection(
+    host: Optional[str] = None,
+    port: Optional[int] = None,
+    *,
+    path: Optional[StrPath] = None,
+    session: Optional[Session] = None,
+    limit: int = DEFAULT_LIMIT,
+    **options: Any,
+) -> Streams:
+    """Connects and returns (reader, writer); `options` as for `create_connection`."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limit, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await create_connection(lambda: protocol, host, port, path=path, session=session, **options)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+async def open_unix_connection(path: StrPath, **options: Any) -> Streams:
+    """`open_connection(path=path)`."""
+    return await open_connection(path=path, **options)
+
+
+# ---- servers ----
+
+
+async def create_server(
+    protocol_factory: ProtocolFactory,
+    host: Optional[str] = None,
+    port: Optional[int] = None,
+    *,
+    path: Optional[StrPath] = None,
+    session: Optional[Session] = None,
+    backlog: int = 511,
+    ipv6_only: Optional[bool] = None,
+    max_connections: Optional[int] = None,
+    no_delay: bool = True,
+    keep_alive: Optional[bool] = None,
+    keep_alive_initial_delay: Optional[float] = None,
+) -> "StreamServer":
+    """Listens on host (None: all addresses) and port (None or 0: any), or on a Unix path.
+
+    Each connection gets a protocol of its own from `protocol_factory`.
+    keep_alive_initial_delay: milliseconds. Raises OSError subclasses as the
+    system's bind and listen would.
+    """
+    created = to_body(
+        allow_half_open=True,
+        no_delay=no_delay,
+        keep_alive=keep_alive,
+        keep_alive_initial_delay=keep_alive_initial_delay,
+        max_connections=max_connections,
+    )
+    listening = to_body(
+        port=None if path is not None else port or 0,
+        host=None if path is not None else host,
+        path=None if path is None else to_path(path),
+        backlog=backlog,
+        ipv6_only=ipv6_only,
+    )
+    async with _working_in(session) as working:
+        server = StreamServer(working, protocol_factory)
+        await server.listen(created, listening)
+    if session is None:
+        server.closed.add_done_callback(lambda _: working.abort())
+    return server
+
+
+async def start_server(
+    client_connected_cb: OnConnected,
+    host: Optional[str] = None,
+    port: Optional[int] = None,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    **options: Any,
+) -> "StreamServer":
+    """Calls `client_connected_cb(reader, writer)` for each connection.
+
+    A coroutine runs as a task of its own. `options` as for `create_server`.
+    """
+    loop = asyncio.get_running_loop()
+
+    def factory() -> asyncio.StreamReaderProtocol:
+        reader = asyncio.StreamReader(limit=limit, loop=loop)
+        return asyncio.StreamReaderProtocol(reader, client_connected_cb, loop=loop)
+
+    return await create_server(factory, host, port, **options)
+
+
+async def start_unix_server(client_connected_cb: OnConnected, path: StrPath, **options: Any) -> "StreamServer":
+    """`start_server(path=path)`."""
+    return await start_server(client_connected_cb, path=path, **options)
+
+
+class ListeningSocket(NamedTuple):
+    """As much of a listening socket as programs ask asyncio's servers for."""
+
+    family: int
+    name: Any
+
+    def getsockname(self) -> Any:
+        """(address, port), with two zeros more for IPv6; or the Unix path."""
+        return self.name
+
+
+class StreamServer(asyncio.AbstractServer):
+    """A server whose connections are asyncio transports; made by `create_server`.
+
+    `close()` stops listening and leaves the connections alone; `wait_closed()`
+    waits for those too.
+    """
+
+    def __init__(self, session: Session, protocol_factory: ProtocolFactory) -> None:
+        self.session = session
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # connections and all
+        self._protocol_factory = protocol_factory
+        self._target = session.new_target()
+        self._address: Mapping[str, Any] = {}
+        self._is_serving = False
+        session.add(self._target, self)
+
+    async def listen(self, created: Dict[str, Any], listening: Dict[str, Any]) -> None:
+        """Creates and listens in one go; bodies as on the wire."""
+        session, target = self.session, self._target
+        requests = [
+            session.request("server.create", target, created),
+            session.request("server.listen", target, listening),
+        ]
+        try:
+            _, self._address = await asyncio.gather(*requests)
+        except BaseException:
+            await asyncio.gather(*requests, return_exceptions=True)
+            session.remove(target)
+            session.notify("server.release", target)
+            raise
+        self._is_serving = True
+
+    def on_event(self, name: str, body: Any) -> None:
+        if name == "server.connection":
+            self._accept(body)
+        elif name in ("server.error", "session.error"):
+            self.session.report("a server failed", from_map(body))
+
+    def on_session_lost(self, error: SessionLost) -> None:
+        self._is_serving = False
+        self._finish()
+
+    def _accept(self, body: Mapping[str, Any]) -> None:
+        try:
+            protocol = self._protocol_factory()
+        except Exception as error:
+            self.session.report("protocol_factory() failed", error)
+            self.session.notify("socket.destroy", body["socket"])
+            return
+        extra = {"sockname": self._address.get("path", "")}
+        SocketTransport(self.session, body["socket"], protocol, extra).opened(body)
+
+    # ---- asyncio.AbstractServer ----
+
+    @property
+    def sockets(self) -> Tuple[ListeningSocket, ...]:
+        if not self._is_serving:
+            return ()
+        path = self._address.get("path")
+        if path is not None:
+            return (ListeningSocket(AF_UNIX, path),)
+        name = (self._address["address"], self._address["port"])
+        if self._address["family"] == "IPv4":
+            return (ListeningSocket(AF_INET, name),)
+        return (ListeningSocket(AF_INET6, (*name, 0, 0)),)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self.closed.get_loop()
+
+    def is_serving(self) -> bool:
+        return self._is_serving
+
+    async def start_serving(self) -> None:
+        """It serves from the beginning; for asyncio's sake."""
+
+    async def serve_forever(self) -> None:
+        """Returns when the server has been closed; when cancelled, closes it."""
+        try:
+            await asyncio.shield(self.closed)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        if self._is_serving:
+            self._is_serving = False
+            self.session.call(lambda failure, result: self._finish(), "server.close", (self._target,))
+
+    async def wait_closed(self) -> None:
+        """Returns when the server was closed and all its connections have ended."""
+        await asyncio.shield(self.closed)
+
+    def _finish(self) -> None:
+        self.session.remove(self._target)
+        self.session.notify("server.release", self._target)
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+
+# ---- sessions of their own ----
+
+
+@asynccontextmanager
+async def _working_in(given: Optional[Session]) -> AsyncIterator[Session]:
+    """The caller's session; or a new one, which is closed if the work fails."""
+    if given is not None:
+        yield given
+        return
+    session = await connect()
+    try:
+        yield session
+    except BaseException:
+        session.abort()
+        raise

@@ -1,0 +1,383 @@
+"""asyncio's transport over one socket of the broker.
+
+What is written counts as buffered until the broker has given it to the kernel.
+To know that, writes are sent as requests, whose answer says so, with one
+exception that saves most of the answers: up to SLACK bytes may be on their way
+unasked, as they might in a kernel's buffer.
+"""
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Callable, Deque, Dict, Mapping, Optional, Tuple, Union
+
+from .errors import SessionLost, from_map
+from .session import Failure, Session
+from .socket import Socket
+
+Payload = Union[bytes, bytearray, memoryview]
+
+WRITE_HIGH = 256 * 1024  # bytes buffered at which the protocol is told to pause
+SLACK = 16 * 1024  # bytes sent without asking when they have reached the kernel
+CHUNK = 64 * 1024  # largest payload of one frame
+SOCKET_WINDOW = 256 * 1024  # bytes in flight of one socket
+SESSION_WINDOW = 1024 * 1024  # of all; at 2 MiB the broker stops listening to the session
+
+
+class SocketTransport(asyncio.Transport):
+    """A connection that the broker holds; made by the functions of `netbroker.streams`.
+
+    Everything that asyncio says of a transport holds. `get_extra_info` knows
+    `peername`, `sockname`, `peercred` (who connected to a Unix path: uid, gid,
+    pid) and `netbroker` (a `Socket`, for keep-alive, timeouts and the like).
+
+    While reading is paused, what was already on its way is held here, at most
+    what the broker lets queue to one session (1 MiB) and the Unix socket's buffer.
+    """
+
+    def __init__(
+        self, session: Session, target: int, protocol: asyncio.BaseProtocol, extra: Optional[Dict[str, Any]] = None
+    ) -> None:
+        super().__init__(extra or {})
+        self.on_lost: Optional[Callable[[], None]] = None  # called once, after connection_lost
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._target = target
+        self._protocol: Any
+        self._receiver: Any  # whose data_received() takes what comes
+        self._error: Optional[Exception] = None
+        self._was_opened = False
+        self._open = False  # connection_made was called, connection_lost was not
+        self._closing = False
+
+        self._reading_paused = False
+        self._held: Deque[Tuple[str, Any]] = deque()  # events that came while paused
+        self._peer_ended = False
+
+        self._queue: Deque[Payload] = deque()
+        self._queued = 0  # bytes in _queue
+        self._in_flight = 0  # bytes sent and asked for, not yet in the kernel
+        self._unasked = 0  # bytes sent since the last request
+        self._asked: Deque[int] = deque()  # size of each write request that is open
+        self._eof = False  # nothing more may be written
+        self._end_sent = False
+        self._finished = False  # the kernel has all bytes and the FIN
+        self._protocol_paused = False
+        self._high, self._low = WRITE_HIGH, WRITE_HIGH // 4
+        self.set_protocol(protocol)
+        session.add(target, self)
+
+    # ---- opening ----
+
+    async def connect(self, body: Mapping[str, Any]) -> None:
+        """Connects as net.createConnection does; connection_made was called when it returns."""
+        try:
+            self.opened(await self._session.request("net.createConnection", self._target, body))
+        except BaseException:
+            self.abort()
+            raise
+
+    def opened(self, endpoints: Mapping[str, Any]) -> None:
+        """It is connected, `endpoints` being what the broker says of it; idempotent."""
+        if self._was_opened:
+            return
+        self._was_opened = self._open = True
+        self._extra["sockname"] = _socket_name("local", endpoints, self._extra.get("sockname", ""))
+        self._extra["peername"] = _socket_name("remote", endpoints, self._extra.get("peername", ""))
+        if "peer" in endpoints:
+            self._extra["peercred"] = endpoints["peer"]
+        if not self._session.guard(self._protocol.connection_made, self):
+            self.abort()
+
+    # ---- events ----
+
+    def on_event(self, name: str, body: Any) -> None:
+        if name == "socket.data":
+            if self._reading_paused or self._held:
+                self._held.append((name, body))
+            elif not self._closing:
+                self._deliver(body)
+        elif name == "socket.end":
+            self._peer_ended = True
+            self._in_order(name, body)
+        elif name == "socket.error":
+            self._error = from_map(body)
+        elif name == "socket.close":
+            if self._error is None and not self._closing:
+                self._in_order(name, body)
+            else:
+                self._lose(self._error)
+        elif name == "socket.connect":
+            self.opened(body)
+
+    def on_session_lost(self, error: SessionLost) -> None:
+        self._lose(error)
+
+    def _in_order(self, name: str, body: Any) -> None:
+        if self._reading_paused or self._held:
+            self._held.append((name, body))
+        elif name == "socket.end":
+            self._deliver_eof()
+        elif name == "socket.close":
+            self._lose(None)
+        else:
+            self._deliver(body)
+
+    def _deliver(self, data: bytes) -> None:
+        try:
+            self._receiver.data_received(data)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._session.report("protocol.data_received() failed", error)
+            self._abort(error)
+
+    def _deliver_eof(self) -> None:
+        if self._closing or not self._open:
+            return
+        try:
+            keep_open = self._protocol.eof_received()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._session.report("protocol.eof_received() failed", error)
+            self._abort(error)
+            return
+        if not keep_open:
+            self.close()
+
+    def _lose(self, error: Optional[BaseException]) -> None:
+        """The connection is gone; the protocol hears of it once."""
+        self._session.remove(self._target)
+        self._session.in_flight -= self._in_flight
+        self._in_flight = self._queued = 0
+        self._queue.clear()
+        self._asked.clear()
+        self._held.clear()
+        self._closing = self._eof = True
+        if self._open:
+            self._open = False
+            self._session.guard(self._protocol.connection_lost, error)
+            if self.on_lost is not None:
+                self.on_lost()
+
+    # ---- reading ----
+
+    def is_reading(self) -> bool:
+        return not self._reading_paused and not self._closing
+
+    def pause_reading(self) -> None:
+        """No more data is delivered, beginning with the next; idempotent."""
+        if not self._closing and not self._reading_paused:
+            self._reading_paused = True
+            self._session.notify("socket.pause", self._target)
+
+    def resume_reading(self) -> None:
+        """What was held back is delivered first, in this turn of the loop or the next."""
+        if self._closing or not self._reading_paused:
+            return
+        self._reading_paused = False
+        if self._held:
+            self._loop.call_soon(self._release_held)
+        else:
+            self._session.notify("socket.resume", self._target)
+
+    def _release_held(self) -> None:
+        held = self._held
+        while held and not self._reading_paused and not self._closing:
+            name, body = held.popleft()
+            if name == "socket.data":
+                self._deliver(body)
+            elif name == "socket.end":
+                self._deliver_eof()
+            else:
+                self._lose(None)
+        if not self._reading_paused and not self._closing:
+            self._session.notify("socket.resume", self._target)
+
+    # ---- writing ----
+
+    def write(self, data: Payload) -> None:
+        """Takes `data` at once; copied unless it is bytes."""
+        if not isinstance(data, bytes):
+            if not isinstance(data, (bytearray, memoryview)):
+                raise TypeError(f"data: expected a bytes-like object, got {type(data).__name__}")
+            data = bytes(data)
+        if self._eof:
+            raise RuntimeError("cannot call write() after write_eof()")
+        if self._closing or not data:
+            return
+        size = len(data)
+        if not self._queue and size <= CHUNK and self._may_send(size):
+            self._send(data, size)
+        else:
+            self._queue.append(data)
+            self._queued += size
+            self._send_queued()
+        if not self._protocol_paused and self._in_flight + self._queued > self._high:
+            self._protocol_paused = True
+            self._session.guard(self._protocol.pause_writing)
+
+    def _may_send(self, size: int) -> bool:
+        """One request may always be open, so that the rest will move again."""
+        return not self._asked or (
+            self._in_flight + size <= SOCKET_WINDOW and self._session.in_flight + size <= SESSION_WINDOW
+        )
+
+    def _send(self, data: Payload, size: int) -> None:
+        unasked = self._unasked + size
+        if unasked < SLACK and not self._asked and unasked <= self._high:
+            self._unasked = unasked
+            self._session.send((2, "socket.write", (self._target, data)))
+            return
+        self._unasked = 0
+        self._asked.append(unasked)
+        self._in_flight += unasked
+        self._session.in_flight += unasked
+        self._session.call(self._on_written, "socket.write", (self._target, data))
+
+    def _send_queued(self) -> None:
+        queue = self._queue
+        while queue:
+            piece = queue[0][:CHUNK] if len(queue[0]) > CHUNK else queue[0]
+            size = len(piece)
+            if not self._may_send(size):
+                return
+            if size == len(queue[0]):
+                queue.popleft()
+            else:
+                queue[0] = memoryview(queue[0])[size:]
+            self._queued -= size
+            self._send(piece, size)
+        if self._eof and not self._end_sent:
+            self._send_end()
+
+    def _on_written(self, failure: Failure, result: Any) -> None:
+        if failure is not None or not self._asked:
+            return
+        size = self._asked.popleft()
+        self._in_flight -= size
+        self._session.in_flight -= size
+        if self._queue:
+            self._send_queued()
+        if self._protocol_paused and self._in_flight + self._queued <= self._low:
+            self._protocol_paused = False
+            self._session.guard(self._protocol.resume_writing)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Ends this side after what was written; the other side goes on."""
+        if self._eof or self._closing:
+            return
+        self._eof = True
+        self._send_queued()
+
+    def _send_end(self) -> None:
+        self._end_sent = True
+        if self._closing and self._peer_ended:
+            self._session.notify("socket.end", self._target)
+        else:
+            self._session.call(self._on_finished, "socket.end", (self._target,))
+
+    def _on_finished(self, failure: Failure, result: Any) -> None:
+        self._finished = True
+        if self._closing:
+            self._destroy()
+
+    # ---- the buffer ----
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that no kernel has yet, save at most SLACK."""
+        return self._in_flight + self._queued
+
+    def get_write_buffer_limits(self) -> Tuple[int, int]:
+        return self._low, self._high
+
+    def set_write_buffer_limits(self, high: Optional[int] = None, low: Optional[int] = None) -> None:
+        """In bytes. With `high=0` every write is asked for, and drain() waits for all."""
+        if high is None:
+            high = WRITE_HIGH if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+        self._high, self._low = high, low
+
+    # ---- the end ----
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        """Sends what was written, ends and closes; nothing more is received."""
+        if self._closing:
+            return
+        self._closing = self._eof = True
+        self._held.clear()
+        if self._reading_paused:
+            self._session.notify("socket.resume", self._target)
+        if self._finished:
+            self._destroy()
+        elif not self._end_sent:
+            self._send_queued()
+
+    def abort(self) -> None:
+        """Closes at once; what was not yet sent is dropped."""
+        self._abort(None)
+
+    def _abort(self, error: Optional[BaseException]) -> None:
+        self._closing = self._eof = True
+        if self._session.remove(self._target):
+            self._destroy()
+            self._loop.call_soon(self._lose, error)
+
+    def _destroy(self) -> None:
+        self._session.notify("socket.destroy", self._target)
+
+    # ---- the rest of asyncio's interface ----
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "netbroker":
+            return Socket(self._session, self._target)
+        return super().get_extra_info(name, default)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+        buffered = isinstance(protocol, asyncio.BufferedProtocol)
+        self._receiver = BufferFiller(protocol) if buffered else self._protocol
+
+    def __repr__(self) -> str:
+        state = "closing" if self._closing else "open" if self._open else "opening"
+        return f"<SocketTransport {self._target} {state} peer={self.get_extra_info('peername')!r}>"
+
+
+class BufferFiller:
+    """Gives data to a BufferedProtocol, in as many pieces as its buffers ask for."""
+
+    def __init__(self, protocol: asyncio.BufferedProtocol) -> None:
+        self._protocol = protocol
+
+    def data_received(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            buffer = memoryview(self._protocol.get_buffer(len(rest))).cast("B")
+            size = min(len(buffer), len(rest))
+            if not size:
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            buffer[:size] = rest[:size]
+            self._protocol.buffer_updated(size)
+            rest = rest[size:]
+
+
+def _socket_name(side: str, endpoints: Mapping[str, Any], fallback: Any) -> Any:
+    """What the socket module would call this end: a tuple, or a path."""
+    address = endpoints.get(side + "Address")
+    if address is None:
+        return fallback
+    name = (address, endpoints.get(side + "Port", 0))
+    return name if endpoints.get(side + "Family") == "IPv4" else (*name, 0, 0)
