@@ -67,8 +67,7 @@ struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, ui
     socket->read_chunk = options->read_chunk;
     socket->high_water_mark = options->high_water_mark;
     socket->remote = *remote;
-    nb_stream_init(&socket->stream, account->loop, &nb_socket_stream_ops, &account->intake, socket->read_chunk,
-                   true);
+    nb_stream_init(&socket->stream, account->loop, &nb_socket_stream_ops, true);
     if (nb_stream_open(&socket->stream, fd) < 0) {
         close(fd);
         nb_actor_stop(&socket->actor);
@@ -281,14 +280,20 @@ void nb_socket_update_reading(struct nb_socket *socket)
         nb_stream_start_reading(&socket->stream);
 }
 
-static bool before_read(struct nb_stream *stream)
+static uint8_t *reserve(struct nb_stream *stream, size_t *ret_size)
 {
     struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
-    if (!socket->account->gate_is_closed)
-        return true;
+    struct nb_account *account = socket->account;
+    uint8_t *room = account->gate_is_closed ? NULL : nb_intake_reserve(&account->intake, socket->read_chunk);
+    *ret_size = socket->read_chunk;
+    if (room)
+        return room;
     nb_stream_stop_reading(stream);
-    nb_account_wait_at_gate(socket->account, &socket->at_gate);
-    return false;
+    if (account->gate_is_closed)
+        nb_account_wait_at_gate(account, &socket->at_gate);
+    else
+        nb_socket_close(socket, nb_failure_system(UV_ENOMEM, "read"));
+    return NULL;
 }
 
 static void emit_text(struct nb_socket *socket, const uint8_t *data, size_t length)
@@ -312,21 +317,27 @@ static void emit_text(struct nb_socket *socket, const uint8_t *data, size_t leng
     nb_event_send(account, event);
 }
 
-static void on_bytes(struct nb_stream *stream, struct nb_bytes bytes)
+static void emit_bytes(struct nb_socket *socket, struct nb_bytes bytes)
 {
-    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
-    socket->bytes_read += bytes.length;
-    nb_socket_touch(socket);
-    if (socket->decoder.encoding != NB_ENCODING_NONE) {
-        emit_text(socket, bytes.data, bytes.length);
-        return;
-    }
     struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_DATA, socket->name);
     if (!event)
         return;
     event->body.data.data = (struct nb_slice){bytes.data, bytes.length};
     event->chunk = nb_chunk_ref(bytes.chunk);
     nb_event_send(socket->account, event);
+}
+
+static void on_bytes(struct nb_stream *stream, size_t length)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    struct nb_bytes bytes = nb_intake_commit(&socket->account->intake, length);
+    socket->bytes_read += length;
+    nb_socket_touch(socket);
+    if (socket->decoder.encoding == NB_ENCODING_NONE)
+        emit_bytes(socket, bytes);
+    else
+        emit_text(socket, bytes.data, length);
+    nb_intake_settle(&socket->account->intake);
 }
 
 static void on_end(struct nb_stream *stream)
@@ -365,7 +376,7 @@ static void on_closed(struct nb_stream *stream)
 
 const struct nb_stream_ops nb_socket_stream_ops = {
     .on_connected = nb_socket_connected,
-    .before_read = before_read,
+    .reserve = reserve,
     .on_bytes = on_bytes,
     .on_end = on_end,
     .on_sent = nb_socket_sent,

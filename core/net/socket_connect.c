@@ -154,8 +154,7 @@ static bool start_attempt(struct nb_socket *socket, int domain, const struct soc
         close(fd);
         return false;
     }
-    nb_stream_init(&socket->stream, socket->actor.loop, &nb_socket_stream_ops, &socket->account->intake,
-                   socket->read_chunk, true);
+    nb_stream_init(&socket->stream, socket->actor.loop, &nb_socket_stream_ops, true);
     int status = nb_stream_connect(&socket->stream, fd, address, length);
     if (status < 0) {
         note_failure(socket->dial, failure_of(socket, status));

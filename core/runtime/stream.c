@@ -14,16 +14,10 @@ static void run_flush(struct nb_flush *flush);
 
 #define STREAM_OF(pointer, member) ((struct nb_stream *)((char *)(pointer)-offsetof(struct nb_stream, member)))
 
-void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops,
-                    struct nb_intake *intake, size_t read_size, bool packs)
+void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops, bool packs)
 {
-    *stream = (struct nb_stream){.loop = loop,
-                                 .ops = ops,
-                                 .intake = intake,
-                                 .flush = {.run = run_flush},
-                                 .read_size = read_size,
-                                 .fd = -1,
-                                 .packs = packs};
+    *stream = (struct nb_stream){
+        .loop = loop, .ops = ops, .flush = {.run = run_flush}, .fd = -1, .packs = packs};
     nb_write_queue_init(&stream->queue, &loop->pool);
 }
 
@@ -137,26 +131,21 @@ static ssize_t receive(int fd, void *room, size_t size)
 /* True when there may be more to read right away. */
 static bool read_once(struct nb_stream *stream)
 {
-    size_t size = stream->read_size;
-    if (stream->ops->before_read && !stream->ops->before_read(stream))
+    size_t size;
+    uint8_t *room = stream->ops->reserve(stream, &size);
+    if (!room)
         return false;
-    uint8_t *room = nb_intake_reserve(stream->intake, size);
-    ssize_t length = room ? receive(stream->fd, room, size) : UV_ENOMEM;
+    ssize_t length = receive(stream->fd, room, size);
     if (length > 0) {
-        stream->ops->on_bytes(stream, nb_intake_commit(stream->intake, (size_t)length));
-        nb_intake_settle(stream->intake);
+        stream->ops->on_bytes(stream, (size_t)length);
         return (size_t)length == size;
     }
-    if (room)
-        nb_intake_settle(stream->intake);
-    if (length == -EAGAIN)
-        return false;
-    if (length < 0) {
+    if (length == 0) {
+        nb_stream_stop_reading(stream);
+        stream->ops->on_end(stream);
+    } else if (length != UV_EAGAIN) {
         fail(stream, (int)length, "read");
-        return false;
     }
-    nb_stream_stop_reading(stream);
-    stream->ops->on_end(stream);
     return false;
 }
 

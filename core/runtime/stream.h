@@ -1,6 +1,6 @@
 /*
- * A non-blocking socket on a loop: reads into shared chunks, a write queue that
- * is sent at the end of the turn, connect, half-close, close.
+ * A non-blocking socket on a loop: reads into its owner's memory, a write queue
+ * that is sent at the end of the turn, connect, half-close, close.
  *
  * On uv_poll and system calls of our own instead of uv_stream_t: see
  * docs/decisions/0001-own-streams.md.
@@ -25,10 +25,10 @@ struct nb_stream;
 struct nb_stream_ops {
     /* The connect of nb_stream_connect ended: 0 or negative errno. NULL where it is not used. */
     void (*on_connected)(struct nb_stream *stream, int status);
-    /* About to read; false: not now (pause first). NULL: always read. */
-    bool (*before_read)(struct nb_stream *stream);
-    /* Some bytes; share their chunk to keep them. */
-    void (*on_bytes)(struct nb_stream *stream, struct nb_bytes bytes);
+    /* Where to read to and how much at most; NULL: not now, and reading was stopped. */
+    uint8_t *(*reserve)(struct nb_stream *stream, size_t *ret_size);
+    /* So many bytes, at least one, were read into what was reserved. */
+    void (*on_bytes)(struct nb_stream *stream, size_t length);
     /* The peer sends no more. */
     void (*on_end)(struct nb_stream *stream);
     /* So many more bytes were given to the kernel; called once for each flush that sent any. */
@@ -46,10 +46,8 @@ struct nb_stream {
     uv_poll_t poll;
     struct nb_loop *loop;
     const struct nb_stream_ops *ops;
-    struct nb_intake *intake; /* borrowed */
     struct nb_write_queue queue;
     struct nb_flush flush;
-    size_t read_size; /* most bytes of one read */
     int fd; /* -1: none */
     int interest;
     int connect_status; /* an error that connect told at once */
@@ -58,8 +56,7 @@ struct nb_stream {
 };
 
 /* Nothing open yet. packs: its queue may wait long, keep it dense. */
-void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops,
-                    struct nb_intake *intake, size_t read_size, bool packs);
+void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops, bool packs);
 
 /* Takes an open, connected, non-blocking socket. On failure (negative errno) the fd stays the caller's. */
 int nb_stream_open(struct nb_stream *stream, int fd);
