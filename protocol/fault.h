@@ -21,7 +21,7 @@ struct nb_fault {
 void nb_fault_set(struct nb_fault *fault, const char *code, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Copies a text into the fault and returns the slice of it; for the further fields of map. */
+/* Copies a text into the fault and returns the slice of it; for the further fields of map. Never NULL. */
 struct nb_slice nb_fault_keep(struct nb_fault *fault, const char *text, size_t length);
 
 /* The same error in other memory. */
@@ -30,14 +30,16 @@ void nb_fault_copy(struct nb_fault *to, const struct nb_fault *from);
 /*
  * Node's argument errors. argument names the offending field as the client
  * spelled it; received is what Node prints behind "Received", such as
- * "type string ('80')" or "-1".
+ * "type string ('80')" or "-1" (inspect.h makes such texts). expected and range
+ * stand behind "must be": "of type boolean", ">= 0 && <= 32"; reason behind the
+ * argument's name: "is invalid".
  */
 void nb_fault_type(struct nb_fault *fault, const char *argument, const char *expected, const char *received);
 void nb_fault_range(struct nb_fault *fault, const char *argument, const char *range, const char *received);
 void nb_fault_value(struct nb_fault *fault, const char *argument, const char *reason, const char *received);
 void nb_fault_port(struct nb_fault *fault, const char *argument, const char *received);
 
-/* ERR_NB_LIMIT: limit is its name in section 6 of the protocol. */
+/* ERR_NB_LIMIT: limit is its name in section 6 of the protocol, a static string; value the limit itself. */
 void nb_fault_limit(struct nb_fault *fault, const char *limit, uint64_t value);
 
 #endif

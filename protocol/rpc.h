@@ -46,7 +46,7 @@ struct nb_encoder {
     size_t capacity;
     bool failed;
     bool payload_as_text; /* a payload is announced as str, not bin */
-    void *(*reallocate)(void *memory, size_t size); /* NULL: realloc */
+    void *(*reallocate)(void *memory, size_t size); /* frees with size 0; NULL: realloc and free */
 };
 
 void nb_encoder_finish(struct nb_encoder *encoder);
@@ -57,12 +57,13 @@ static inline void nb_encoder_clear(struct nb_encoder *encoder)
 }
 
 /*
- * Each appends one frame. body/result is the struct of the row's shape; a NULL
+ * Each appends one frame, or nothing once the encoder has failed. body/result is the struct of the row's shape; a NULL
  * result is sent as nil. Texts are copied; a hot event's payload is not: the
  * frame ends with the payload's header, the caller sends the payload's own
  * bytes right behind it.
  */
-void nb_encode_event(struct nb_encoder *encoder, const struct nb_event *event, uint64_t target, const void *body);
+void nb_encode_event(struct nb_encoder *encoder, const struct nb_event *event, uint64_t target,
+                     const void *body);
 void nb_encode_response(struct nb_encoder *encoder, uint32_t msgid, const struct nb_method *method,
                         const void *result);
 void nb_encode_error(struct nb_encoder *encoder, uint32_t msgid, const nb_Error *error);

@@ -31,13 +31,22 @@ enum nb_scan_status {
 /* The state between two calls; all zero before a frame's first byte. */
 struct nb_scan {
     size_t position; /* bytes of the frame looked at, a payload still to come included */
-    uint32_t elements;
-    uint32_t depth;
+    uint32_t elements; /* announced so far */
+    uint32_t depth; /* open arrays and maps */
     struct {
         uint32_t left; /* values still to come */
         uint32_t seen;
-    } levels[NB_SCAN_DEPTH_MAX];
+        bool is_map;
+    } levels[NB_SCAN_DEPTH_MAX]; /* the first depth of them have a meaning */
 };
+
+/* Cheaper than zeroing it all; for the next frame. */
+static inline void nb_scan_restart(struct nb_scan *scan)
+{
+    scan->position = 0;
+    scan->elements = 0;
+    scan->depth = 0;
+}
 
 /*
  * Goes on with the frame whose first length bytes are at data; after
@@ -45,7 +54,7 @@ struct nb_scan {
  * The payload position, where limits.text does not hold, is the second value of
  * the last array of a frame: params[1].
  */
-enum nb_scan_status nb_scan(struct nb_scan *scan, const struct nb_scan_limits *limits,
-                            const uint8_t *data, size_t length);
+enum nb_scan_status nb_scan(struct nb_scan *scan, const struct nb_scan_limits *limits, const uint8_t *data,
+                            size_t length);
 
 #endif

@@ -72,7 +72,7 @@ def _shape(message):
         text += f"static const struct nb_field {fields}[] = {{\n{rows}}};\n\n"
     if message.inlines:
         inlines = f"inlines_of_{name}"
-        rows = ", ".join(f"OFFSET({name}, has_{i})" for i in message.inlines)
+        rows = ", ".join(f"OFFSET({name}, {_has(i)})" for i in message.inlines)
         text += f"static const uint16_t {inlines}[] = {{{rows}}};\n\n"
     members = [f'.name = "{name}"', f".fields = {fields}", f".size = sizeof(nb_{name})",
                f".field_count = {len(message.fields)}"]
@@ -81,15 +81,19 @@ def _shape(message):
     return f"{text}const struct nb_shape nb_shape_{name} = {{\n" + _lines(f"    {m}," for m in members) + "};\n"
 
 
+def _has(member):
+    """connect.port -> connect.has_port"""
+    path, dot, last = member.rpartition(".")
+    return f"{path}{dot}has_{last}"
+
+
 def _field(message, field):
-    path, _, last = field.member.rpartition(".")
-    dot = "." if path else ""
     at = f"OFFSET({message.name}, {field.member})"
-    has, extra = f"OFFSET({message.name}, {path}{dot}has_{last})", ""
+    has, extra = f"OFFSET({message.name}, {_has(field.member)})", ""
     if field.type in ("STRING", "BYTE_STRING", "PAYLOAD", "ANY"):
         has = "NB_NO_HAS"
     elif field.type in ("STRINGS", "UINT32S"):
-        has = f"OFFSET({message.name}, {path}{dot}{last}_count)"
+        has = f"OFFSET({message.name}, {field.member}_count)"
         one = f"ROOM({message.name}, {field.member}[0])"
         extra = f", .max_count = ROOM({message.name}, {field.member}) / {one}, .max_size = {one}"
     elif field.message:

@@ -175,7 +175,7 @@ class _Reader:
 
     def _inline(self, message, one):
         inner = self._message(one.type_name)
-        message.inlines.append(one.name)
+        message.inlines += [one.name, *(f"{one.name}.{deeper}" for deeper in inner.inlines)]
         return [Field(f.name, f"{one.name}.{f.member}", f.holder, f.type, f.message, f.prose)
                 for f in inner.fields]
 

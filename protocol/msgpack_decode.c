@@ -1,0 +1,465 @@
+#include "msgpack_decode.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "inspect.h"
+#include "schema_index.h"
+#include "utf8.h"
+
+enum { PATH_SIZE = 128 };
+
+static const int64_t UINT53_MAX = (INT64_C(1) << 53) - 1;
+
+/* Where in the body a value stands, for the names in faults. */
+struct place {
+    const struct place *outer;
+    const char *name;
+    bool is_body; /* the body itself: no part of its fields' names */
+};
+
+struct decoder {
+    struct nb_cursor *cursor;
+    struct nb_fault *fault;
+};
+
+/* onread.size; returns the length, without what does not fit. */
+static size_t write_path(const struct place *place, char *text)
+{
+    size_t length = 0;
+    if (place->outer && !place->outer->is_body) {
+        length = write_path(place->outer, text);
+        if (length < PATH_SIZE - 1)
+            text[length++] = '.';
+    }
+    size_t more = strnlen(place->name, PATH_SIZE - 1 - length);
+    memcpy(text + length, place->name, more);
+    text[length + more] = '\0';
+    return length + more;
+}
+
+static bool refuse_type(struct decoder *decoder, const struct place *place, const char *expected,
+                        const struct nb_value *value)
+{
+    char path[PATH_SIZE], received[NB_INSPECT_SIZE];
+    write_path(place, path);
+    nb_inspect_type(value, received);
+    nb_fault_type(decoder->fault, path, expected, received);
+    return false;
+}
+
+static bool refuse_range(struct decoder *decoder, const struct place *place, const char *range,
+                         const struct nb_value *value)
+{
+    char path[PATH_SIZE], received[NB_INSPECT_SIZE];
+    write_path(place, path);
+    nb_inspect_range(value, received);
+    nb_fault_range(decoder->fault, path, range, received);
+    return false;
+}
+
+static bool refuse_value(struct decoder *decoder, const struct place *place, const char *reason,
+                         const struct nb_value *value)
+{
+    char path[PATH_SIZE], received[NB_INSPECT_SIZE];
+    write_path(place, path);
+    nb_inspect(value, received);
+    nb_fault_value(decoder->fault, path, reason, received);
+    return false;
+}
+
+/* Node calls the port of a connect "Port", every other one by its option. */
+static bool refuse_port(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+                        const struct nb_value *value)
+{
+    char received[NB_INSPECT_SIZE];
+    nb_inspect_type(value, received);
+    nb_fault_port(decoder->fault, place->name, received);
+    if (shape != &nb_shape_ServerListen && strcmp(place->name, "port") == 0) {
+        nb_fault_set(decoder->fault, "ERR_SOCKET_BAD_PORT", "RangeError",
+                     "Port should be >= 0 and < 65536. Received %s.", received);
+        decoder->fault->map.argument = nb_slice_of("port");
+    }
+    return false;
+}
+
+static bool refuse_unknown(struct decoder *decoder, const struct place *place, struct nb_slice key)
+{
+    char name[PATH_SIZE], path[PATH_SIZE];
+    size_t length = key.length < sizeof name ? key.length : nb_utf8_cut(key.data, sizeof name - 1);
+    memcpy(name, key.data, length);
+    name[length] = '\0';
+    write_path(&(struct place){place, name, false}, path);
+    nb_fault_set(decoder->fault, "ERR_NB_UNKNOWN_OPTION", NULL, "Unknown option \"%s\"", path);
+    decoder->fault->map.argument = nb_fault_keep(decoder->fault, path, strlen(path));
+    return false;
+}
+
+static bool decode_integer(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+                           int64_t min, int64_t max, int64_t *ret_integer)
+{
+    char range[64];
+    switch (nb_value_integer(value, min, max, ret_integer)) {
+    case NB_INTEGER:
+        return true;
+    case NB_INTEGER_NOT_NUMBER:
+        return refuse_type(decoder, place, "of type number", value);
+    case NB_INTEGER_FRACTION:
+        return refuse_range(decoder, place, "an integer", value);
+    default:
+        snprintf(range, sizeof range, ">= %" PRId64 " && <= %" PRId64, min, max);
+        return refuse_range(decoder, place, range, value);
+    }
+}
+
+static bool decode_uint32(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+                          uint32_t *ret_integer)
+{
+    int64_t integer;
+    if (!decode_integer(decoder, place, value, 0, UINT32_MAX, &integer))
+        return false;
+    *ret_integer = (uint32_t)integer;
+    return true;
+}
+
+static bool decode_int32(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+                         int32_t *ret_integer)
+{
+    int64_t integer;
+    if (!decode_integer(decoder, place, value, INT32_MIN, INT32_MAX, &integer))
+        return false;
+    *ret_integer = (int32_t)integer;
+    return true;
+}
+
+static bool decode_uint64(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+                          uint64_t *ret_integer)
+{
+    int64_t integer;
+    if (!decode_integer(decoder, place, value, 0, UINT53_MAX, &integer))
+        return false;
+    *ret_integer = (uint64_t)integer;
+    return true;
+}
+
+static bool decode_double(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+                          double *ret_number)
+{
+    if (value->kind == NB_KIND_FLOAT)
+        *ret_number = value->number;
+    else if (value->kind == NB_KIND_UINT)
+        *ret_number = (double)value->uint;
+    else if (value->kind == NB_KIND_INT)
+        *ret_number = (double)value->sint;
+    else
+        return refuse_type(decoder, place, "of type number", value);
+    return true;
+}
+
+static bool decode_bool(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+                        bool *ret_boolean)
+{
+    if (value->kind != NB_KIND_BOOL)
+        return refuse_type(decoder, place, "of type boolean", value);
+    *ret_boolean = value->boolean;
+    return true;
+}
+
+static bool decode_string(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+                          bool any_bytes, struct nb_slice *ret_text)
+{
+    if (!nb_value_is_text(value))
+        return refuse_type(decoder, place, "of type string", value);
+    if (memchr(value->bytes.data, 0, value->bytes.length))
+        return refuse_value(decoder, place,
+                            any_bytes ? "must be a string or Uint8Array without null bytes"
+                                      : "must be a string without null bytes",
+                            value);
+    if (!any_bytes && nb_utf8_valid(value->bytes.data, value->bytes.length) != value->bytes.length)
+        return refuse_value(decoder, place, "must be valid UTF-8", value);
+    *ret_text = value->bytes;
+    return true;
+}
+
+static const struct place chunk = {NULL, "chunk", false};
+
+static bool decode_payload(struct decoder *decoder, const struct nb_value *value,
+                           struct nb_slice *ret_payload)
+{
+    if (!nb_value_is_text(value))
+        return refuse_type(decoder, &chunk, "of type string or an instance of Buffer or Uint8Array", value);
+    *ret_payload = value->bytes;
+    return true;
+}
+
+/* Kept as it came, so what no receiver could read is refused here. */
+static bool decode_any(struct decoder *decoder, const struct place *place, const uint8_t *start,
+                       struct nb_slice *ret_bytes)
+{
+    decoder->cursor->at = start;
+    struct nb_slice whole = nb_cursor_skip(decoder->cursor);
+    struct nb_cursor inside = {start, start + whole.length};
+    while (inside.at < inside.end) {
+        struct nb_value value = nb_cursor_take(&inside);
+        if (value.kind == NB_KIND_EXT && !nb_value_is_absent(&value))
+            return refuse_type(decoder, place, "free of extension types", &value);
+        if (value.kind == NB_KIND_STR &&
+            nb_utf8_valid(value.bytes.data, value.bytes.length) != value.bytes.length)
+            return refuse_value(decoder, place, "must be valid UTF-8", &value);
+    }
+    *ret_bytes = whole;
+    return true;
+}
+
+static bool decode_port(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+                        const struct nb_value *value, uint32_t *ret_port)
+{
+    int64_t port;
+    if (nb_value_is_text(value))
+        return nb_decode_port_text(value->bytes, ret_port) || refuse_port(decoder, place, shape, value);
+    switch (nb_value_integer(value, 0, UINT16_MAX, &port)) {
+    case NB_INTEGER:
+        *ret_port = (uint32_t)port;
+        return true;
+    case NB_INTEGER_NOT_NUMBER:
+        return refuse_type(decoder, place, "one of type number or string", value);
+    default:
+        return refuse_port(decoder, place, shape, value);
+    }
+}
+
+/*
+ * Lists of an open message drop what has no room: it cannot be anything that
+ * this version knows.
+ */
+static bool decode_list(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+                        const struct nb_field *field, uint8_t *base, const struct nb_value *value)
+{
+    pb_size_t *count = (pb_size_t *)(base + field->has_offset);
+    if (value->kind != NB_KIND_ARRAY)
+        return refuse_type(decoder, place, "an instance of Array", value);
+    for (uint32_t i = 0; i < value->count; i++) {
+        uint8_t *item = base + field->offset + (size_t)*count * field->max_size;
+        struct nb_slice text = {0};
+        uint32_t integer = 0;
+        struct nb_value one = nb_cursor_take(decoder->cursor);
+        bool is_text = field->type == NB_FIELD_STRINGS;
+        if (is_text ? !decode_string(decoder, place, &one, false, &text)
+                    : !decode_uint32(decoder, place, &one, &integer))
+            return false;
+        bool fits = *count < field->max_count && text.length < field->max_size;
+        if (!fits && !shape->open)
+            return refuse_value(decoder, place, "has too many or too long entries", value);
+        if (!fits)
+            continue;
+        if (is_text)
+            memcpy(item, text.data, text.length);
+        else
+            memcpy(item, &integer, sizeof integer);
+        ++*count;
+    }
+    return true;
+}
+
+static void set_inlines(const struct nb_shape *shape, uint8_t *base)
+{
+    for (uint8_t i = 0; i < shape->inline_count; i++)
+        *(bool *)(base + shape->inlines[i]) = true;
+}
+
+static bool decode_map(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+                       uint8_t first, uint8_t *base, const struct nb_value *value);
+
+/* start is where the value begins; the cursor stands behind its head. */
+static bool decode_value(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+                         const struct nb_field *field, uint8_t *base, const uint8_t *start,
+                         const struct nb_value *value)
+{
+    void *member = base + field->offset;
+    switch ((enum nb_field_type)field->type) {
+    case NB_FIELD_BOOL:
+        return decode_bool(decoder, place, value, member);
+    case NB_FIELD_UINT32:
+        return decode_uint32(decoder, place, value, member);
+    case NB_FIELD_INT32:
+        return decode_int32(decoder, place, value, member);
+    case NB_FIELD_UINT64:
+        return decode_uint64(decoder, place, value, member);
+    case NB_FIELD_DOUBLE:
+        return decode_double(decoder, place, value, member);
+    case NB_FIELD_STRING:
+        return decode_string(decoder, place, value, false, member);
+    case NB_FIELD_BYTE_STRING:
+        return decode_string(decoder, place, value, true, member);
+    case NB_FIELD_PAYLOAD:
+        return decode_payload(decoder, value, member);
+    case NB_FIELD_ANY:
+        return decode_any(decoder, place, start, member);
+    case NB_FIELD_PORT:
+        return decode_port(decoder, place, shape, value, member);
+    case NB_FIELD_STRINGS:
+    case NB_FIELD_UINT32S:
+        return decode_list(decoder, place, shape, field, base, value);
+    case NB_FIELD_MESSAGE:
+        set_inlines(field->shape, member);
+        return decode_map(decoder, place, field->shape, 0, member, value);
+    }
+    return false;
+}
+
+/* Takes the next value for the field; one that is absent leaves no trace. */
+static bool decode_field(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+                         const struct nb_field *field, uint8_t *base)
+{
+    const uint8_t *start = decoder->cursor->at;
+    struct nb_value value = nb_cursor_take(decoder->cursor);
+    if (nb_value_is_absent(&value))
+        return true;
+    if (!decode_value(decoder, place, shape, field, base, start, &value))
+        return false;
+    bool is_list = field->type == NB_FIELD_STRINGS || field->type == NB_FIELD_UINT32S;
+    if (field->has_offset != NB_NO_HAS && !is_list)
+        *(bool *)(base + field->has_offset) = true;
+    return true;
+}
+
+/* The index of the field of that name, or field_count. Encoders mostly keep the order, so expected goes first. */
+static uint8_t find_field(const struct nb_shape *shape, uint8_t first, uint8_t expected, struct nb_slice name)
+{
+    uint8_t at = expected < shape->field_count ? expected : first;
+    for (uint8_t i = first; i < shape->field_count; i++) {
+        const struct nb_field *field = &shape->fields[at];
+        if (field->name_length == name.length && memcmp(field->name, name.data, name.length) == 0)
+            return at;
+        at = at + 1 < shape->field_count ? at + 1 : first;
+    }
+    return shape->field_count;
+}
+
+static bool decode_map(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+                       uint8_t first, uint8_t *base, const struct nb_value *value)
+{
+    uint64_t seen = 0;
+    uint8_t index = first;
+    if (!nb_value_is_map(value))
+        return refuse_type(decoder, place, "of type object", value);
+    for (uint32_t i = 0; i < value->count; i++) {
+        struct nb_value key = nb_cursor_take(decoder->cursor);
+        if (!nb_value_is_text(&key))
+            return refuse_type(decoder, place, "an object with string keys", &key);
+        uint8_t found = find_field(shape, first, index, key.bytes);
+        if (found == shape->field_count) {
+            if (!shape->open)
+                return refuse_unknown(decoder, place, key.bytes);
+            nb_cursor_skip(decoder->cursor);
+            continue;
+        }
+        const struct place here = {place, shape->fields[found].name, false};
+        if (seen & UINT64_C(1) << found)
+            return refuse_value(decoder, &here, "is given twice", &key);
+        seen |= UINT64_C(1) << found;
+        if (!decode_field(decoder, &here, shape, &shape->fields[found], base))
+            return false;
+        index = found + 1;
+    }
+    return true;
+}
+
+void nb_message_clear(const struct nb_shape *shape, void *message)
+{
+    memset(message, 0, shape->size);
+    set_inlines(shape, message);
+}
+
+bool nb_decode_fields(struct nb_cursor *cursor, const struct nb_shape *shape, uint8_t first,
+                      const char *argument, void *message, struct nb_fault *ret_fault)
+{
+    struct decoder decoder = {cursor, ret_fault};
+    const struct place place = {NULL, argument, true};
+    struct nb_value value = nb_cursor_take(cursor);
+    if (nb_value_is_absent(&value))
+        return true;
+    return decode_map(&decoder, &place, shape, first, message, &value);
+}
+
+bool nb_decode_message(struct nb_cursor *cursor, const struct nb_shape *shape, const char *argument,
+                       void *message, struct nb_fault *ret_fault)
+{
+    struct decoder decoder = {cursor, ret_fault};
+    const struct place place = {NULL, argument, true};
+    if (shape->bare)
+        return decode_field(&decoder, &place, shape, &shape->fields[0], message);
+    return nb_decode_fields(cursor, shape, 0, argument, message, ret_fault);
+}
+
+bool nb_decode_payload(struct nb_cursor *cursor, struct nb_slice *ret_payload, bool *ret_is_text,
+                       struct nb_fault *ret_fault)
+{
+    struct decoder decoder = {cursor, ret_fault};
+    struct nb_value value = nb_cursor_take(cursor);
+    *ret_is_text = value.kind == NB_KIND_STR;
+    return nb_value_is_absent(&value) || decode_payload(&decoder, &value, ret_payload);
+}
+
+static bool is_space(uint8_t byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+static struct nb_slice trim(struct nb_slice text)
+{
+    while (text.length > 0 && is_space(text.data[0]))
+        text.data++, text.length--;
+    while (text.length > 0 && is_space(text.data[text.length - 1]))
+        text.length--;
+    return text;
+}
+
+/* 0x, 0o and 0b, of either case; 0 for none of them. */
+static int base_of(const char *text)
+{
+    if (text[0] != '0')
+        return 0;
+    switch (text[1] | 0x20) {
+    case 'x':
+        return 16;
+    case 'o':
+        return 8;
+    case 'b':
+        return 2;
+    default:
+        return 0;
+    }
+}
+
+/* JavaScript's Number(text), or -1 for what is no number. */
+static double number_of(const char *text)
+{
+    char *end;
+    int base = base_of(text);
+    bool is_number =
+        base ? isxdigit((unsigned char)text[2]) : strspn(text, "0123456789.eE+-") == strlen(text);
+    if (!is_number)
+        return -1;
+    double number = base ? (double)strtoull(text + 2, &end, base) : strtod(text, &end);
+    return *end == '\0' && end != text ? number : -1;
+}
+
+bool nb_decode_port_text(struct nb_slice text, uint32_t *ret_port)
+{
+    char copy[64];
+    text = trim(text);
+    if (text.length == 0 || text.length >= sizeof copy)
+        return false;
+    memcpy(copy, text.data, text.length);
+    copy[text.length] = '\0';
+    if (strlen(copy) != text.length)
+        return false;
+    double number = number_of(copy);
+    if (!(number >= 0 && number <= UINT16_MAX) || number != (uint32_t)number)
+        return false;
+    *ret_port = (uint32_t)number;
+    return true;
+}
