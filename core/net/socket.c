@@ -24,6 +24,8 @@ static void stop(struct nb_actor *self);
 static const struct nb_actor_class socket_class = {
     .name = "socket", .size = sizeof(struct nb_socket), .receive = receive, .stop = stop};
 
+const struct nb_message_class nb_stalled_class = {.name = "stalled", .size = sizeof(struct nb_message)};
+
 /* ---- making ---- */
 
 static void wake_at_gate(struct nb_waiter *waiter)
@@ -467,6 +469,9 @@ static void receive(struct nb_actor *self, struct nb_message **message)
         (*command)->run(self, command);
     } else if ((*message)->class == &nb_lookup_answer_class) {
         nb_socket_lookup_answered((struct nb_socket *)self, (struct nb_lookup_answer *)*message);
+    } else if ((*message)->class == &nb_stalled_class) {
+        nb_socket_close((struct nb_socket *)self,
+                        nb_failure_make("ERR_NB_STALLED", NULL, "The peer takes no more data"));
     }
 }
 

@@ -115,6 +115,9 @@ struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name);
 struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, uint64_t server, int fd,
                                    const struct nb_address *remote, const struct nb_accept_options *options);
 
+/* Sent by a session to a socket whose peer holds everything up: it fails with ERR_NB_STALLED. */
+extern const struct nb_message_class nb_stalled_class;
+
 /* Milliseconds as Node takes them for keep-alive, to whole seconds that the system takes. */
 uint32_t nb_keep_alive_seconds(double milliseconds);
 

@@ -138,6 +138,21 @@ static void drop_sent(struct nb_write_queue *queue, size_t sent)
     }
 }
 
+int nb_write_queue_move(struct nb_write_queue *from, struct nb_write_queue *to, size_t length)
+{
+    while (length) {
+        struct nb_segment *segment = segment_at(from, 0);
+        size_t part = segment->length < length ? segment->length : length;
+        if (nb_write_queue_share(to, (struct nb_bytes){segment->data, part, segment->chunk}) < 0)
+            return UV_ENOMEM;
+        drop_sent(from, part);
+        length -= part;
+    }
+    if (!from->count)
+        let_packed_go(from);
+    return 0;
+}
+
 static ssize_t send_batch(struct nb_write_queue *queue, int fd, size_t *ret_offered)
 {
     struct iovec vectors[BATCH];

@@ -49,6 +49,9 @@ int nb_write_queue_send(struct nb_write_queue *queue, int fd, size_t *ret_sent);
  */
 void nb_write_queue_settle(struct nb_write_queue *queue);
 
+/* Moves the first length bytes to the end of another queue. UV_ENOMEM: some may have been moved; drop both. */
+int nb_write_queue_move(struct nb_write_queue *from, struct nb_write_queue *to, size_t length);
+
 /* Drops everything. */
 void nb_write_queue_clear(struct nb_write_queue *queue);
 

@@ -1,0 +1,34 @@
+/* The daemon's settings: command line over environment over file over defaults. */
+#ifndef NB_CONFIG_H
+#define NB_CONFIG_H
+
+#include "session_limits.h"
+#include "log.h"
+#include "policy.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum { NB_CONFIG_TEXT = 4096 };
+
+struct nb_config {
+    char socket[NB_CONFIG_TEXT]; /* path; "": to be found from XDG_RUNTIME_DIR */
+    char file[NB_CONFIG_TEXT]; /* "": none */
+    unsigned workers; /* 0: the number of cores */
+    unsigned stop_deadline; /* ms that clients get at the end */
+    enum nb_log_level log_level;
+    struct nb_limits limits;
+    struct nb_policy policy;
+    bool shows_help;
+};
+
+/*
+ * Reads everything; argv[0] is the subcommand's name. On failure prints what is
+ * wrong, and where, to complaints and returns a negative errno.
+ */
+int nb_config_load(struct nb_config *ret_config, int argc, char **argv, FILE *complaints);
+
+/* The usage of `netbroker serve`. */
+void nb_config_print_help(FILE *out);
+
+#endif

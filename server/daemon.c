@@ -1,0 +1,345 @@
+#include "daemon.h"
+
+#include "acceptor.h"
+#include "control_socket.h"
+#include "host.h"
+#include "log.h"
+#include "memory.h"
+#include "server.h"
+#include "systemd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { NAME_LOOKUP_THREADS = 16 };
+
+/*
+ *   RUNNING --signal--> CLOSING (clients are told, and have until the deadline)
+ *           --last host gone--> gone
+ *
+ * A second signal, or the deadline, ends the sessions that are left.
+ */
+struct daemon {
+    struct nb_actor actor;
+    const struct nb_config *config; /* borrowed */
+    struct nb_runtime *runtime; /* borrowed */
+    struct nb_control_socket *control; /* borrowed */
+    struct nb_acceptor *acceptor;
+    struct nb_timer deadline;
+    uv_signal_t signals[2];
+    unsigned open_signals;
+    struct nb_actor_id hosts[NB_LOOPS_MAX]; /* by loop */
+    atomic_uint load[NB_LOOPS_MAX]; /* sessions, by loop */
+    unsigned live_hosts;
+    uint64_t serial;
+    bool is_closing;
+};
+
+static void receive(struct nb_actor *self, struct nb_message **message);
+static void stop(struct nb_actor *self);
+
+static const struct nb_actor_class daemon_class = {
+    .name = "daemon", .size = sizeof(struct daemon), .receive = receive, .stop = stop};
+
+/* ---- letting clients in ---- */
+
+/* The last word to a connection that becomes no session. Best effort: the client may not even read. */
+static void turn_away(int fd, const char *code, const char *limit, const char *message)
+{
+    struct nb_encoder encoder = {0};
+    nb_Error error = {.code = nb_slice_of(code),
+                      .message = nb_slice_of(message),
+                      .limit = limit ? nb_slice_of(limit) : (struct nb_slice){0},
+                      .has_fatal = true,
+                      .fatal = true};
+    nb_encode_event(&encoder, &nb_events[NB_EVENT_SESSION_ERROR], 0, &error);
+    if (!encoder.failed)
+        (void)send(fd, encoder.data, encoder.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    nb_encoder_finish(&encoder);
+    close(fd);
+}
+
+static unsigned total_load(struct daemon *daemon)
+{
+    unsigned total = 0;
+    for (unsigned i = 0; i < daemon->runtime->count; i++)
+        total += atomic_load(&daemon->load[i]);
+    return total;
+}
+
+static unsigned least_loaded(struct daemon *daemon)
+{
+    unsigned best = 1;
+    for (unsigned i = 2; i < daemon->runtime->count; i++)
+        if (atomic_load(&daemon->load[i]) < atomic_load(&daemon->load[best]))
+            best = i;
+    return best;
+}
+
+static void hand_over(struct daemon *daemon, int fd, const struct ucred *peer, struct nb_rights rights)
+{
+    struct nb_newcomer *newcomer = nb_message_new(daemon->actor.loop, &nb_newcomer_class);
+    unsigned loop = least_loaded(daemon);
+    if (!newcomer) {
+        close(fd);
+        return;
+    }
+    newcomer->fd = fd;
+    newcomer->peer = *peer;
+    newcomer->rights = rights;
+    newcomer->serial = ++daemon->serial;
+    atomic_fetch_add(&daemon->load[loop], 1);
+    nb_send(daemon->actor.loop, daemon->hosts[loop], &newcomer->message);
+}
+
+static void on_accept(void *owner, int fd, const struct sockaddr_storage *address)
+{
+    struct daemon *daemon = owner;
+    struct ucred peer;
+    struct nb_rights rights;
+    socklen_t length = sizeof peer;
+    (void)address;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+        close(fd);
+    } else if (!nb_policy_admits(&daemon->config->policy, peer.uid, &rights)) {
+        nb_log(NB_LOG_WARNING, "client refused", "uid=%u pid=%d", peer.uid, peer.pid);
+        turn_away(fd, "ERR_NB_POLICY", NULL, "This uid is not allowed to use the broker");
+    } else if (total_load(daemon) >= daemon->config->limits.max_sessions) {
+        turn_away(fd, "ERR_NB_LIMIT", "maxSessions", "The broker has no room for another session");
+    } else {
+        hand_over(daemon, fd, &peer, rights);
+    }
+}
+
+static void begin_closing(struct daemon *daemon, const char *reason);
+
+static void on_failure(void *owner, int status)
+{
+    nb_log(NB_LOG_ERROR, "the control socket failed", "error=%s", uv_err_name(status));
+    begin_closing(owner, "failure");
+}
+
+static const struct nb_acceptor_ops acceptor_ops = {.on_accept = on_accept, .on_failure = on_failure};
+
+/* ---- the end ---- */
+
+static void stop_hosts(struct daemon *daemon)
+{
+    for (unsigned i = 1; i < daemon->runtime->count; i++)
+        nb_stop(daemon->actor.loop, daemon->hosts[i]);
+}
+
+static void on_deadline(struct nb_timer *timer)
+{
+    stop_hosts((struct daemon *)((char *)timer - offsetof(struct daemon, deadline)));
+}
+
+static void begin_closing(struct daemon *daemon, const char *reason)
+{
+    struct nb_loop *loop = daemon->actor.loop;
+    daemon->is_closing = true;
+    nb_log(NB_LOG_INFO, "closing", "reason=%s sessions=%u deadline_ms=%u", reason, total_load(daemon),
+           daemon->config->stop_deadline);
+    nb_systemd_notify("STOPPING=1");
+    nb_acceptor_close(daemon->acceptor);
+    daemon->acceptor = NULL;
+    nb_control_socket_close(daemon->control);
+    for (unsigned i = 1; i < daemon->runtime->count; i++) {
+        struct nb_closing_notice *notice = nb_message_new(loop, &nb_closing_class);
+        if (!notice) {
+            stop_hosts(daemon);
+            return;
+        }
+        notice->reason = reason;
+        notice->deadline = daemon->config->stop_deadline;
+        nb_send(loop, daemon->hosts[i], &notice->message);
+    }
+    if (nb_timer_start(&daemon->deadline, loop, daemon->config->stop_deadline, on_deadline) < 0)
+        stop_hosts(daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *daemon = handle->data;
+    (void)number;
+    if (daemon->is_closing)
+        stop_hosts(daemon);
+    else
+        begin_closing(daemon, "shutdown");
+}
+
+static void on_signal_closed(uv_handle_t *handle)
+{
+    struct daemon *daemon = handle->data;
+    if (--daemon->open_signals)
+        return;
+    nb_runtime_end(daemon->runtime);
+    nb_actor_finish(&daemon->actor);
+}
+
+static void stop(struct nb_actor *self)
+{
+    struct daemon *daemon = (struct daemon *)self;
+    nb_timer_finish(&daemon->deadline);
+    for (unsigned i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&daemon->signals[i], on_signal_closed);
+}
+
+static void receive(struct nb_actor *self, struct nb_message **message)
+{
+    struct daemon *daemon = (struct daemon *)self;
+    if ((*message)->class == &nb_down_class && --daemon->live_hosts == 0)
+        nb_actor_stop(self);
+}
+
+/* ---- the beginning ---- */
+
+static int start_hosts(struct daemon *daemon)
+{
+    for (unsigned i = 1; i < daemon->runtime->count; i++) {
+        struct nb_loop *loop = &daemon->runtime->loops[i];
+        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, &daemon->load[i]);
+        if (!host)
+            return UV_ENOMEM;
+        daemon->hosts[i] = host->actor.id;
+        daemon->live_hosts++;
+        int status = nb_watch(&daemon->actor, host->actor.id);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int watch_signals(struct daemon *daemon)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    for (unsigned i = 0; i < 2; i++) {
+        int status = uv_signal_init(&daemon->actor.loop->uv, &daemon->signals[i]);
+        if (status < 0)
+            return status;
+        daemon->open_signals++;
+        daemon->signals[i].data = daemon;
+        if ((status = uv_signal_start(&daemon->signals[i], on_signal, numbers[i])) < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int start_daemon(struct nb_runtime *runtime, const struct nb_config *config, struct nb_control_socket *control)
+{
+    struct daemon *daemon = nb_actor_new(&runtime->loops[0], &daemon_class);
+    if (!daemon)
+        return UV_ENOMEM;
+    daemon->config = config;
+    daemon->runtime = runtime;
+    daemon->control = control;
+    int status = watch_signals(daemon);
+    if (status == 0)
+        status = start_hosts(daemon);
+    if (status == 0)
+        status = nb_acceptor_open(daemon->actor.loop, &acceptor_ops, daemon, control->fd, &daemon->acceptor);
+    if (status == 0)
+        control->fd = -1;
+    return status;
+}
+
+/* As many descriptors as the system allows: connections are what this process is for. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Every file gets its mode explicitly; the umask is taken over into the default and then out of the way. */
+static void take_over_umask(void)
+{
+    nb_server_path_mode = 0777 & ~umask(0);
+}
+
+static void prepare_process(void)
+{
+    char threads[8];
+    signal(SIGPIPE, SIG_IGN);
+    raise_file_limit();
+    take_over_umask();
+    snprintf(threads, sizeof threads, "%d", NAME_LOOKUP_THREADS);
+    setenv("UV_THREADPOOL_SIZE", threads, 0);
+    nb_memory_serve_libuv();
+}
+
+static void do_nothing(uv_work_t *work)
+{
+    (void)work;
+}
+
+/* Starting the pool's threads can end the process; better now than at a client's first lookup. */
+static void start_thread_pool(struct nb_runtime *runtime)
+{
+    static uv_work_t work;
+    uv_queue_work(&runtime->loops[0].uv, &work, do_nothing, NULL);
+}
+
+static int open_control(struct nb_control_socket *control, const struct nb_config *config)
+{
+    const char *reason;
+    int inherited = nb_systemd_control_socket();
+    if (inherited >= 0) {
+        nb_control_socket_inherit(control, inherited);
+        return 0;
+    }
+    if (inherited != -1) {
+        fprintf(stderr, "netbroker: none of the inherited descriptors is a listening Unix stream socket\n");
+        return inherited;
+    }
+    mode_t mode = config->policy.count ? 0666 : 0600;
+    int status = nb_control_socket_open(control, config->socket, mode, &reason);
+    if (status < 0)
+        fprintf(stderr, "netbroker: cannot use %s: %s: %s\n", config->socket, reason, uv_strerror(status));
+    return status;
+}
+
+static void announce_ready(const struct nb_config *config)
+{
+    char line[NB_CONFIG_TEXT + 64];
+    int length = snprintf(line, sizeof line, "ready socket=%s pid=%d workers=%u\n", config->socket, getpid(),
+                          config->workers);
+    if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
+        return;
+    nb_systemd_notify("READY=1");
+}
+
+static int run(const struct nb_config *config, struct nb_control_socket *control)
+{
+    static struct nb_runtime runtime;
+    int status = nb_runtime_init(&runtime, config->workers);
+    if (status < 0)
+        return status;
+    start_thread_pool(&runtime);
+    if ((status = start_daemon(&runtime, config, control)) < 0 || (status = nb_runtime_start(&runtime)) < 0)
+        return status; /* the process ends: what is half made goes with it */
+    announce_ready(config);
+    nb_runtime_run(&runtime);
+    nb_runtime_finish(&runtime);
+    return 0;
+}
+
+int nb_daemon_run(const struct nb_config *config)
+{
+    struct nb_control_socket control;
+    nb_log_set_level(config->log_level);
+    prepare_process();
+    if (open_control(&control, config) < 0)
+        return EXIT_FAILURE;
+    int status = run(config, &control);
+    nb_control_socket_close(&control);
+    if (status < 0)
+        fprintf(stderr, "netbroker: cannot start: %s\n", uv_strerror(status));
+    return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

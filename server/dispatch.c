@@ -1,0 +1,250 @@
+/* From decoded requests to commands on their way to the right actor. */
+#include "server.h"
+#include "session.h"
+#include "socket.h"
+
+#include <string.h>
+
+#define NB_HANDLER(index, function) nb_handler function;
+#include "generated/handlers.def"
+#undef NB_HANDLER
+
+static nb_handler *const handlers[NB_METHOD_COUNT] = {
+#define NB_HANDLER(index, function) [index] = function,
+#include "generated/handlers.def"
+#undef NB_HANDLER
+};
+
+/* ---- refusing ---- */
+
+void nb_session_refuse(struct nb_session *session, const struct nb_request *request, struct nb_fault *fault)
+{
+    nb_Error error = fault->map;
+    if (!request->is_notification) {
+        nb_session_send_error(session, request->msgid, &error);
+        return;
+    }
+    error.method = request->method_name;
+    error.has_target = request->has_target;
+    error.target = request->target;
+    nb_session_send_complaint(session, &error, false);
+}
+
+void nb_session_break(struct nb_session *session, struct nb_fault *fault)
+{
+    nb_Error error = fault->map;
+    nb_session_send_complaint(session, &error, true);
+    nb_actor_stop(&session->actor);
+    nb_stream_stop_reading(&session->stream);
+}
+
+static void refuse(struct nb_session *session, const struct nb_request *request, const char *code,
+                   const char *message)
+{
+    struct nb_fault fault = {0};
+    nb_fault_set(&fault, code, NULL, message, (unsigned long long)request->target);
+    nb_session_refuse(session, request, &fault);
+}
+
+static void refuse_limit(struct nb_session *session, const struct nb_request *request, const char *limit,
+                         uint32_t value)
+{
+    struct nb_fault fault = {0};
+    nb_fault_limit(&fault, limit, value);
+    nb_session_refuse(session, request, &fault);
+}
+
+/* ---- whom it is for ---- */
+
+struct destination {
+    struct nb_actor_id actor;
+    uint64_t number; /* the target, or the number that the broker chose */
+};
+
+static bool find_existing(struct nb_session *session, const struct nb_request *request, struct destination *ret)
+{
+    const struct nb_handle *handle = nb_handles_find(&session->handles, request->target);
+    if (handle && handle->kind == request->method->target) {
+        *ret = (struct destination){handle->actor, request->target};
+        return true;
+    }
+    if (handle || !request->target)
+        refuse(session, request, "ERR_NB_WRONG_TARGET", "The target %llu is of another kind");
+    else if (!request->is_notification) /* the end of the target and a notification may cross */
+        refuse(session, request, "ERR_NB_NO_SUCH_TARGET", "The target %llu does not exist");
+    return false;
+}
+
+/* A live number would send later frames of the same burst to the wrong peer: there is no going on. */
+static bool is_free_number(struct nb_session *session, const struct nb_request *request)
+{
+    struct nb_fault fault = {0};
+    if (request->target && request->target % 2 == 0) {
+        refuse(session, request, "ERR_NB_WRONG_TARGET", "The target %llu is not the client's to choose");
+        return false;
+    }
+    if (!nb_handles_find(&session->handles, request->target))
+        return true;
+    nb_fault_set(&fault, "ERR_NB_ID_IN_USE", NULL, "The target %llu is in use", (unsigned long long)request->target);
+    fault.map.method = request->method_name;
+    fault.map.has_target = true;
+    fault.map.target = request->target;
+    nb_session_break(session, &fault);
+    return false;
+}
+
+static struct nb_actor *create(struct nb_session *session, enum nb_target_kind kind, uint64_t number)
+{
+    if (kind == NB_TARGET_NEW_SOCKET) {
+        struct nb_socket *socket = nb_socket_new(session->account, number);
+        return socket ? &socket->actor : NULL;
+    }
+    struct nb_server *server = nb_server_new(session->account, number);
+    return server ? &server->actor : NULL;
+}
+
+static bool has_room_for(struct nb_session *session, const struct nb_request *request)
+{
+    const struct nb_limits *limits = session->limits;
+    bool is_socket = request->method->target == NB_TARGET_NEW_SOCKET;
+    if (is_socket && session->account->sockets >= limits->max_sockets)
+        refuse_limit(session, request, "maxSockets", limits->max_sockets);
+    else if (!is_socket && session->account->servers >= limits->max_servers)
+        refuse_limit(session, request, "maxServers", limits->max_servers);
+    else
+        return true;
+    return false;
+}
+
+static bool create_new(struct nb_session *session, const struct nb_request *request, struct destination *ret)
+{
+    if (!is_free_number(session, request) || !has_room_for(session, request))
+        return false;
+    uint64_t number = request->target;
+    if (!number) {
+        number = session->account->next_id;
+        session->account->next_id += 2;
+    }
+    enum nb_target_kind kind = request->method->target == NB_TARGET_NEW_SOCKET ? NB_TARGET_SOCKET : NB_TARGET_SERVER;
+    struct nb_actor *actor = create(session, request->method->target, number);
+    if (actor && nb_handles_add(&session->handles, number, actor->id, kind) < 0) {
+        nb_actor_stop(actor);
+        actor = NULL;
+    }
+    if (!actor) {
+        refuse(session, request, "ENOMEM", "not enough memory for target %llu");
+        return false;
+    }
+    *ret = (struct destination){actor->id, number};
+    return true;
+}
+
+static bool find_destination(struct nb_session *session, const struct nb_request *request, struct destination *ret)
+{
+    switch (request->method->target) {
+    case NB_TARGET_SESSION:
+        *ret = (struct destination){session->actor.id, 0};
+        if (!request->target)
+            return true;
+        refuse(session, request, "ERR_NB_WRONG_TARGET", "The target %llu is not the session");
+        return false;
+    case NB_TARGET_NEW_SOCKET:
+    case NB_TARGET_NEW_SERVER:
+        return create_new(session, request, ret);
+    default:
+        return find_existing(session, request, ret);
+    }
+}
+
+/* ---- sending it ---- */
+
+static bool is_in_place(struct nb_session *session, const struct nb_request *request)
+{
+    struct nb_fault fault = {0};
+    if (!request->method->early || !session->has_started)
+        return true;
+    nb_fault_value(&fault, "method", "must be the first frame", request->method->name);
+    nb_session_refuse(session, request, &fault);
+    return false;
+}
+
+static bool is_allowed(struct nb_session *session, const struct nb_request *request)
+{
+    struct nb_fault fault = {0};
+    const char *objection = nb_policy_objection(&session->rights, request);
+    if (!objection)
+        return true;
+    nb_fault_set(&fault, "ERR_NB_POLICY", NULL, "%s", objection);
+    nb_session_refuse(session, request, &fault);
+    return false;
+}
+
+/* Notes the msgid as open; false: refused. */
+static bool open_request(struct nb_session *session, const struct nb_request *request)
+{
+    struct nb_fault fault = {0};
+    if (request->is_notification)
+        return true;
+    if (session->pending.count >= session->limits->max_pending) {
+        refuse_limit(session, request, "maxPending", session->limits->max_pending);
+        return false;
+    }
+    int status = nb_pending_add(&session->pending, request->msgid);
+    if (status == 0)
+        return true;
+    if (status == UV_ENOMEM) {
+        nb_actor_stop(&session->actor);
+        return false;
+    }
+    nb_fault_set(&fault, "ERR_NB_PROTOCOL", NULL, "The msgid %u is still open", request->msgid);
+    fault.map.has_msgid = true;
+    fault.map.msgid = request->msgid;
+    nb_session_break(session, &fault);
+    return false;
+}
+
+static void charge(struct nb_session *session, struct nb_command *command)
+{
+    if (!command->reply.method->hot)
+        return;
+    command->charged = command->params.socket_write.data.length;
+    if (command->charged) {
+        nb_account_charge(session->account, command->charged);
+        command->account = nb_account_ref(session->account);
+    }
+}
+
+static void send_command(struct nb_session *session, const struct nb_request *request,
+                         const struct destination *destination, struct nb_chunk *chunk)
+{
+    struct nb_loop *loop = session->actor.loop;
+    struct nb_command *command = nb_command_new(loop);
+    if (!command) {
+        nb_actor_stop(&session->actor);
+        return;
+    }
+    command->run = handlers[request->method->index];
+    command->reply = (struct nb_reply_to){.session = session->actor.id,
+                                          .method = request->method,
+                                          .target = destination->number,
+                                          .msgid = request->msgid,
+                                          .is_notification = request->is_notification};
+    command->chunk = nb_chunk_ref(chunk);
+    command->payload_is_text = request->payload_is_text;
+    command->has_body = request->has_body;
+    memcpy(&command->params, &request->params, request->method->params->size);
+    charge(session, command);
+    nb_send(loop, destination->actor, &command->message);
+}
+
+void nb_session_dispatch(struct nb_session *session, struct nb_request *request, struct nb_chunk *chunk)
+{
+    struct destination destination;
+    if (is_in_place(session, request) && is_allowed(session, request) && open_request(session, request)) {
+        if (find_destination(session, request, &destination))
+            send_command(session, request, &destination, chunk);
+        else if (!request->is_notification)
+            nb_pending_remove(&session->pending, request->msgid);
+    }
+    nb_chunk_unref(chunk);
+}

@@ -1,0 +1,73 @@
+#include "frame_input.h"
+
+#include <string.h>
+
+enum { ROOM_MIN = 16 * 1024 };
+
+void nb_frame_input_init(struct nb_frame_input *input, struct nb_chunk_pool *pool, struct nb_scan_limits limits)
+{
+    *input = (struct nb_frame_input){.pool = pool, .limits = limits};
+}
+
+static void let_go(struct nb_frame_input *input)
+{
+    nb_chunk_unref(input->chunk);
+    input->chunk = NULL;
+    input->start = input->end = 0;
+}
+
+void nb_frame_input_finish(struct nb_frame_input *input)
+{
+    let_go(input);
+}
+
+/* Moves the part of a frame that is there to the beginning of a chunk with more room. */
+static bool move_to_new(struct nb_frame_input *input)
+{
+    size_t part = input->end - input->start;
+    size_t capacity = NB_CHUNK_LARGE;
+    if (part + ROOM_MIN > capacity / 2)
+        capacity = input->limits.frame + ROOM_MIN;
+    if (capacity < NB_CHUNK_LARGE)
+        capacity = NB_CHUNK_LARGE;
+    struct nb_chunk *chunk = nb_chunk_new(input->pool, capacity);
+    if (!chunk)
+        return false;
+    if (part)
+        memcpy(chunk->bytes, input->chunk->bytes + input->start, part);
+    nb_chunk_unref(input->chunk);
+    input->chunk = chunk;
+    input->start = 0;
+    input->end = part;
+    return true;
+}
+
+uint8_t *nb_frame_input_reserve(struct nb_frame_input *input, size_t *ret_size)
+{
+    bool has_room = input->chunk && input->chunk->capacity - input->end >= ROOM_MIN;
+    if (!has_room && !move_to_new(input))
+        return NULL;
+    *ret_size = input->chunk->capacity - input->end;
+    return input->chunk->bytes + input->end;
+}
+
+void nb_frame_input_commit(struct nb_frame_input *input, size_t length)
+{
+    input->end += length;
+}
+
+enum nb_scan_status nb_frame_input_next(struct nb_frame_input *input, struct nb_bytes *ret_frame)
+{
+    if (!input->chunk || input->start == input->end) {
+        let_go(input);
+        return NB_SCAN_MORE;
+    }
+    const uint8_t *data = input->chunk->bytes + input->start;
+    enum nb_scan_status status = nb_scan(&input->scan, &input->limits, data, input->end - input->start);
+    if (status != NB_SCAN_FRAME)
+        return status;
+    *ret_frame = (struct nb_bytes){data, input->scan.position, nb_chunk_ref(input->chunk)};
+    input->start += input->scan.position;
+    input->scan = (struct nb_scan){0};
+    return NB_SCAN_FRAME;
+}

@@ -1,0 +1,95 @@
+#include "policy.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { LOW_PORTS = 1024 };
+
+bool nb_policy_admits(const struct nb_policy *policy, uid_t uid, struct nb_rights *ret_rights)
+{
+    if (uid == geteuid()) {
+        *ret_rights = (struct nb_rights){.unix_paths = true, .low_ports = true, .bind = true};
+        return true;
+    }
+    for (unsigned i = 0; i < policy->count; i++) {
+        if (policy->rules[i].uid == uid) {
+            *ret_rights = policy->rules[i].rights;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct nb_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid)
+{
+    for (unsigned i = 0; i < policy->count; i++)
+        if (policy->rules[i].uid == uid)
+            return &policy->rules[i];
+    if (policy->count == NB_RULES_MAX)
+        return NULL;
+    policy->rules[policy->count] = (struct nb_rule){.uid = uid};
+    return &policy->rules[policy->count++];
+}
+
+static bool *right_of_name(struct nb_rights *rights, const char *name, size_t length)
+{
+    const struct {
+        const char *name;
+        bool *right;
+    } table[] = {{"unix", &rights->unix_paths}, {"low-ports", &rights->low_ports}, {"bind", &rights->bind}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
+            return table[i].right;
+    return NULL;
+}
+
+bool nb_rights_parse(const char *names, struct nb_rights *ret_rights)
+{
+    struct nb_rights rights = {0};
+    while (*(names += strspn(names, ", \t"))) {
+        size_t length = strcspn(names, ", \t");
+        bool *right = right_of_name(&rights, names, length);
+        if (!right)
+            return false;
+        *right = true;
+        names += length;
+    }
+    *ret_rights = rights;
+    return true;
+}
+
+static const char *object_to_connect(const struct nb_rights *rights, const nb_SocketConnect *params)
+{
+    if (params->path.data)
+        return rights->unix_paths ? NULL : "Unix socket paths are not allowed to this uid";
+    if (params->has_port && params->port < LOW_PORTS && !rights->low_ports)
+        return "Ports below 1024 are not allowed to this uid";
+    if ((params->local_address.data || params->has_local_port) && !rights->bind)
+        return "Binding is not allowed to this uid";
+    return NULL;
+}
+
+static const char *object_to_listen(const struct nb_rights *rights, const nb_ServerListen *params)
+{
+    if (!rights->bind)
+        return "Binding is not allowed to this uid";
+    if (params->path.data && !params->has_port && !rights->unix_paths)
+        return "Unix socket paths are not allowed to this uid";
+    if (params->has_port && params->port && params->port < LOW_PORTS && !rights->low_ports)
+        return "Ports below 1024 are not allowed to this uid";
+    return NULL;
+}
+
+const char *nb_policy_objection(const struct nb_rights *rights, const struct nb_request *request)
+{
+    switch (request->method->index) {
+    case NB_METHOD_SOCKET_CONNECT:
+        return object_to_connect(rights, &request->params.socket_connect);
+    case NB_METHOD_NET_CREATE_CONNECTION:
+        return object_to_connect(rights, &request->params.create_connection.connect);
+    case NB_METHOD_SERVER_LISTEN:
+        return object_to_listen(rights, &request->params.server_listen);
+    default:
+        return NULL;
+    }
+}

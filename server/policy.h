@@ -1,0 +1,41 @@
+/* Who may do what: section 1.5 of the protocol. Plain values, made at the start and then only read. */
+#ifndef NB_POLICY_H
+#define NB_POLICY_H
+
+#include "rpc.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* What a uid other than the broker's own needs a rule for. */
+struct nb_rights {
+    bool unix_paths; /* connect to and listen on Unix sockets */
+    bool low_ports; /* connect to ports below 1024 */
+    bool bind; /* listen, and choose a local address or port */
+};
+
+struct nb_rule {
+    uid_t uid;
+    struct nb_rights rights;
+};
+
+enum { NB_RULES_MAX = 64 };
+
+struct nb_policy {
+    struct nb_rule rules[NB_RULES_MAX]; /* the uids that are let in besides the broker's own */
+    unsigned count;
+};
+
+/* Whether that uid may open sessions, and with which rights. */
+bool nb_policy_admits(const struct nb_policy *policy, uid_t uid, struct nb_rights *ret_rights);
+
+/* Adds a uid, or finds the one that is there; NULL: too many. Borrowed. */
+struct nb_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid);
+
+/* Sets the rights named in a list such as "unix, bind"; false: a name is unknown. */
+bool nb_rights_parse(const char *names, struct nb_rights *ret_rights);
+
+/* What the request must not do, or NULL: static text for the ERR_NB_POLICY message. */
+const char *nb_policy_objection(const struct nb_rights *rights, const struct nb_request *request);
+
+#endif

@@ -1,0 +1,379 @@
+#include "session.h"
+
+#include "log.h"
+#include "memory.h"
+#include "socket.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    FRAMES_A_TURN = 512, /* started before others get their turn, and before their answers are looked at */
+    ENDING_LIMIT = 5000, /* ms for the last frames to a client that does not read */
+};
+
+static void receive(struct nb_actor *self, struct nb_message **message);
+static void stop(struct nb_actor *self);
+
+static const struct nb_actor_class session_class = {
+    .name = "session", .size = sizeof(struct nb_session), .receive = receive, .stop = stop};
+static const struct nb_stream_ops stream_ops;
+
+/* A session's word to itself that frames are left over from the last turn. */
+static const struct nb_message_class backlog_class = {.name = "backlog", .size = sizeof(struct nb_message)};
+
+const struct nb_message_class nb_closing_class = {.name = "closing", .size = sizeof(struct nb_closing_notice)};
+
+/* ---- making ---- */
+
+static int init_account(struct nb_session *session)
+{
+    session->account = nb_account_new(session->actor.loop, session->actor.id);
+    if (!session->account)
+        return UV_ENOMEM;
+    session->account->max_sockets = session->limits->max_sockets;
+    session->account->read_chunk = session->limits->read_chunk;
+    return 0;
+}
+
+struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer, struct nb_rights rights,
+                                  const struct nb_limits *limits, struct nb_encoder *encoder, uint64_t serial)
+{
+    struct nb_session *session = nb_actor_new(loop, &session_class);
+    if (!session) {
+        close(fd);
+        return NULL;
+    }
+    session->encoder = encoder;
+    session->limits = limits;
+    session->rights = rights;
+    session->peer = *peer;
+    snprintf(session->name, sizeof session->name, "s%llu", (unsigned long long)serial);
+    nb_frame_input_init(&session->input, &loop->pool, nb_limits_for_scan(limits));
+    nb_session_poll_init(session);
+    nb_stream_init(&session->stream, loop, &stream_ops, false);
+    if (init_account(session) < 0 || nb_stream_open(&session->stream, fd) < 0) {
+        close(fd);
+        nb_actor_stop(&session->actor);
+        return NULL;
+    }
+    session->stream_in_use = true;
+    nb_log(NB_LOG_INFO, "session opened", "session=%s uid=%u pid=%d", session->name, peer->uid, peer->pid);
+    nb_session_pump(session);
+    return session;
+}
+
+/* ---- the end ---- */
+
+static void finish(struct nb_session *session)
+{
+    nb_timer_finish(&session->timer);
+    nb_session_poll_finish(session);
+    nb_frame_input_finish(&session->input);
+    nb_handles_finish(&session->handles);
+    nb_pending_finish(&session->pending);
+    nb_account_unref(session->account);
+    nb_actor_finish(&session->actor);
+}
+
+static void on_ending_limit(struct nb_timer *timer)
+{
+    nb_stream_close(&NB_SESSION_OF(timer, timer)->stream);
+}
+
+/* The actors go, but write out what they were given; their events reach nobody any more. */
+static void stop_actors(struct nb_session *session)
+{
+    struct nb_handle *handle, *next;
+    session->account->session = NB_NOBODY;
+    HASH_ITER(hh, session->handles.table, handle, next)
+        nb_stop(session->actor.loop, handle->actor);
+    nb_handles_finish(&session->handles);
+}
+
+void nb_session_end(struct nb_session *session)
+{
+    if (session->is_ending)
+        return;
+    session->is_ending = true;
+    nb_log(NB_LOG_INFO, "session ended", "session=%s frames_in=%llu frames_out=%llu", session->name,
+           (unsigned long long)session->frames_in, (unsigned long long)session->frames_out);
+    nb_stream_stop_reading(&session->stream);
+    stop_actors(session);
+    if (nb_timer_start(&session->timer, session->actor.loop, ENDING_LIMIT, on_ending_limit) < 0)
+        nb_stream_close(&session->stream);
+    else
+        nb_stream_shutdown(&session->stream);
+}
+
+static void stop(struct nb_actor *self)
+{
+    struct nb_session *session = (struct nb_session *)self;
+    session->stop_has_begun = true;
+    if (session->stream_in_use)
+        nb_session_end(session);
+    else
+        finish(session);
+}
+
+static void on_closed(struct nb_stream *stream)
+{
+    struct nb_session *session = NB_SESSION_OF(stream, stream);
+    session->stream_in_use = false;
+    if (session->stop_has_begun)
+        finish(session);
+    else
+        nb_actor_stop(&session->actor);
+}
+
+/* ---- input ---- */
+
+static bool may_start_frames(const struct nb_session *session)
+{
+    bool is_over = session->is_ending || session->actor.is_stopping;
+    return !is_over && !session->waits_for_relief && !session->waits_for_client;
+}
+
+static void on_stalled(struct nb_timer *timer)
+{
+    struct nb_session *session = NB_SESSION_OF(timer, timer);
+    struct nb_account *account = session->account;
+    if (!session->waits_for_relief)
+        return;
+    struct nb_actor_id debtor = nb_account_largest_debtor(account);
+    if (account->unflushed >= session->unflushed_before && !nb_actor_id_is_nobody(debtor)) {
+        struct nb_message *message = nb_message_new(session->actor.loop, &nb_stalled_class);
+        if (message)
+            nb_send(session->actor.loop, debtor, message);
+    }
+    session->unflushed_before = account->unflushed;
+    nb_timer_start(timer, session->actor.loop, session->limits->stall_timeout, on_stalled);
+}
+
+/* Stuck peers have used up what may be queued for them: the client has to wait, until half is out. */
+static void wait_for_relief(struct nb_session *session)
+{
+    if (nb_account_ask_for_relief(session->account, session->limits->unflushed_high / 2) < 0) {
+        nb_actor_stop(&session->actor);
+        return;
+    }
+    session->waits_for_relief = true;
+    session->unflushed_before = session->account->unflushed;
+    nb_timer_start(&session->timer, session->actor.loop, session->limits->stall_timeout, on_stalled);
+}
+
+static void break_at(struct nb_session *session, enum nb_scan_status status)
+{
+    const struct nb_limits *limits = session->limits;
+    struct nb_fault fault = {0};
+    switch (status) {
+    case NB_SCAN_FRAME_TOO_BIG:
+        nb_fault_limit(&fault, "maxFrame", limits->max_frame);
+        fault.map.code = nb_slice_of("ERR_NB_FRAME_TOO_BIG");
+        break;
+    case NB_SCAN_TOO_DEEP:
+        nb_fault_limit(&fault, "maxDepth", limits->max_depth);
+        fault.map.code = nb_slice_of("ERR_NB_PROTOCOL");
+        break;
+    case NB_SCAN_TOO_MANY_ELEMENTS:
+        nb_fault_limit(&fault, "maxElements", limits->max_elements);
+        fault.map.code = nb_slice_of("ERR_NB_PROTOCOL");
+        break;
+    case NB_SCAN_TEXT_TOO_LONG:
+        nb_fault_limit(&fault, "maxText", limits->max_text);
+        fault.map.code = nb_slice_of("ERR_NB_PROTOCOL");
+        break;
+    default:
+        nb_fault_set(&fault, "ERR_NB_PROTOCOL", NULL, "Not a MessagePack frame");
+    }
+    nb_session_break(session, &fault);
+}
+
+/* A union of all params is large; it is cleared no further than the decoder does. */
+static void start_frame(struct nb_session *session, struct nb_bytes frame)
+{
+    struct nb_request request;
+    struct nb_fault fault = {0};
+    session->frames_in++;
+    switch (nb_rpc_decode(frame.data, frame.length, session->limits->max_write, &request, &fault)) {
+    case NB_RPC_REQUEST:
+        nb_session_dispatch(session, &request, frame.chunk);
+        break;
+    case NB_RPC_REFUSED:
+        nb_session_refuse(session, &request, &fault);
+        nb_chunk_unref(frame.chunk);
+        break;
+    case NB_RPC_BROKEN:
+        nb_session_break(session, &fault);
+        nb_chunk_unref(frame.chunk);
+        break;
+    }
+    session->has_started = true;
+}
+
+static void leave_backlog(struct nb_session *session)
+{
+    struct nb_message *message = nb_message_new(session->actor.loop, &backlog_class);
+    if (!message) {
+        nb_actor_stop(&session->actor);
+        return;
+    }
+    session->has_backlog = true;
+    nb_send(session->actor.loop, session->actor.id, message);
+}
+
+/* Starts what is there; true when all of it was started and more may be read. */
+static bool start_frames(struct nb_session *session)
+{
+    for (int i = 0; may_start_frames(session); i++) {
+        struct nb_bytes frame;
+        enum nb_scan_status status = nb_frame_input_next(&session->input, &frame);
+        if (status == NB_SCAN_MORE)
+            return true;
+        if (status != NB_SCAN_FRAME) {
+            break_at(session, status);
+            return false;
+        }
+        start_frame(session, frame);
+        if (session->account->unflushed > session->limits->unflushed_high)
+            wait_for_relief(session);
+        if (i == FRAMES_A_TURN) {
+            leave_backlog(session);
+            return false;
+        }
+    }
+    return false;
+}
+
+void nb_session_pump(struct nb_session *session)
+{
+    if (session->has_backlog || session->is_ending || session->actor.is_stopping)
+        return;
+    if (!start_frames(session)) {
+        nb_stream_stop_reading(&session->stream);
+        return;
+    }
+    if (session->input_ended)
+        nb_actor_stop(&session->actor);
+    else
+        nb_stream_start_reading(&session->stream);
+}
+
+static uint8_t *reserve(struct nb_stream *stream, size_t *ret_size)
+{
+    struct nb_session *session = NB_SESSION_OF(stream, stream);
+    uint8_t *room = nb_frame_input_reserve(&session->input, ret_size);
+    if (!room) {
+        nb_stream_stop_reading(stream);
+        nb_actor_stop(&session->actor);
+    }
+    return room;
+}
+
+static void on_bytes(struct nb_stream *stream, size_t length)
+{
+    struct nb_session *session = NB_SESSION_OF(stream, stream);
+    nb_frame_input_commit(&session->input, length);
+    nb_session_pump(session);
+}
+
+static void on_end(struct nb_stream *stream)
+{
+    struct nb_session *session = NB_SESSION_OF(stream, stream);
+    session->input_ended = true;
+    nb_session_pump(session);
+}
+
+/* ---- the stream's other news ---- */
+
+static void on_sent(struct nb_stream *stream, size_t length)
+{
+    struct nb_session *session = NB_SESSION_OF(stream, stream);
+    (void)length;
+    if (!session->is_ending)
+        nb_session_output_sent(session);
+}
+
+static void on_shut(struct nb_stream *stream, int status)
+{
+    (void)status;
+    nb_stream_discard_input(stream); /* unread bytes would make the client's last read fail */
+    nb_stream_close(stream);
+}
+
+static void on_failure(struct nb_stream *stream, int status, const char *syscall)
+{
+    struct nb_session *session = NB_SESSION_OF(stream, stream);
+    nb_log(NB_LOG_DEBUG, "client gone", "session=%s syscall=%s error=%s", session->name, syscall,
+           uv_err_name(status));
+    nb_session_end(session);
+    nb_stream_close(stream);
+}
+
+static const struct nb_stream_ops stream_ops = {
+    .reserve = reserve,
+    .on_bytes = on_bytes,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_shut = on_shut,
+    .on_failure = on_failure,
+    .on_closed = on_closed,
+};
+
+/* ---- messages ---- */
+
+static void take_response(struct nb_session *session, const struct nb_response *response)
+{
+    const struct nb_reply_to *to = &response->to;
+    bool creates = to->method->target == NB_TARGET_NEW_SOCKET || to->method->target == NB_TARGET_NEW_SERVER;
+    bool releases = to->method->index == NB_METHOD_SOCKET_RELEASE || to->method->index == NB_METHOD_SERVER_RELEASE;
+    if ((creates && response->failure && response->is_thrown) || (releases && !response->failure))
+        nb_handles_remove(&session->handles, to->target);
+    if (!to->is_notification)
+        nb_pending_remove(&session->pending, to->msgid);
+    nb_session_send_response(session, response);
+}
+
+static void take_event(struct nb_session *session, const struct nb_event_message *event)
+{
+    if (event->event->index == NB_EVENT_SERVER_CONNECTION &&
+        nb_handles_add(&session->handles, event->body.server_connection.socket, event->actor, NB_TARGET_SOCKET) < 0) {
+        nb_stop(session->actor.loop, event->actor);
+        nb_actor_stop(&session->actor);
+        return;
+    }
+    nb_session_send_event(session, event);
+    if (event->ends_id)
+        nb_handles_remove(&session->handles, event->target);
+}
+
+static void receive(struct nb_actor *self, struct nb_message **message)
+{
+    struct nb_session *session = (struct nb_session *)self;
+    const struct nb_message_class *class = (*message)->class;
+    if (session->is_ending && class != &nb_event_class)
+        return;
+    if (class == &nb_event_class) {
+        struct nb_event_message *event = (struct nb_event_message *)*message;
+        if (!session->is_ending)
+            take_event(session, event);
+        else if (!nb_actor_id_is_nobody(event->actor)) /* accepted in the session's last moment */
+            nb_stop(self->loop, event->actor);
+    } else if (class == &nb_response_class) {
+        take_response(session, (struct nb_response *)*message);
+    } else if (class == &nb_command_class) {
+        struct nb_command **command = (struct nb_command **)message;
+        (*command)->run(self, command);
+    } else if (class == &nb_relief_class) {
+        session->waits_for_relief = false;
+        nb_timer_stop(&session->timer);
+        nb_session_pump(session);
+    } else if (class == &backlog_class) {
+        session->has_backlog = false;
+        nb_session_pump(session);
+    } else if (class == &nb_closing_class) {
+        nb_session_send_closing(session, (const struct nb_closing_notice *)*message);
+    }
+}

@@ -1,0 +1,110 @@
+/*
+ * The session actor: one client connection. Reads frames, sends commands to the
+ * actors it owns, writes their responses and events.
+ */
+#ifndef NB_SESSION_H
+#define NB_SESSION_H
+
+#include "account.h"
+#include "command.h"
+#include "frame_input.h"
+#include "handles.h"
+#include "held_events.h"
+#include "session_limits.h"
+#include "pending.h"
+#include "policy.h"
+#include "stream.h"
+#include "timer.h"
+
+#include <sys/socket.h>
+
+/*
+ *   OPEN --(end of input, session.close, fatal error, stop)--> ENDING --> gone
+ *
+ * ENDING: nothing is read; what is queued still goes to the client, within a limit.
+ */
+struct nb_session {
+    struct nb_actor actor;
+    struct nb_stream stream;
+    struct nb_account *account; /* a share */
+    struct nb_encoder *encoder; /* borrowed: the loop's, empty between two frames */
+    const struct nb_limits *limits; /* borrowed from the daemon, for its life */
+    struct nb_rights rights;
+    struct ucred peer;
+    char name[24]; /* for logs */
+
+    struct nb_frame_input input;
+    struct nb_handles handles;
+    struct nb_pending pending;
+
+    bool polls; /* events are held until they are fetched */
+    struct nb_held_events held;
+    struct nb_command *poll; /* owned; the open poll */
+    struct nb_flush poll_flush; /* answers it at the end of a turn that brought events */
+    struct nb_timer poll_timer;
+
+    struct nb_timer timer; /* stalled writes while OPEN, the last limit while ENDING */
+    size_t unflushed_before; /* when the stall timer was started */
+
+    uint64_t frames_in, frames_out;
+    bool has_started; /* a first frame came */
+    bool input_ended;
+    bool is_ending;
+    bool stream_in_use; /* from open to on_closed */
+    bool stop_has_begun;
+    bool has_backlog; /* frames of this session wait for the next turn */
+    bool waits_for_relief; /* too much is unflushed */
+    bool waits_for_client; /* too much is queued to it */
+};
+
+/*
+ * A session on this loop over a connected, non-blocking Unix socket, which it
+ * takes. serial: unique, for the name. NULL: no memory; the fd is closed then.
+ */
+struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer, struct nb_rights rights,
+                                  const struct nb_limits *limits, struct nb_encoder *encoder, uint64_t serial);
+
+/* Tells a session, or a host all of its own, that the broker shuts down. */
+struct nb_closing_notice {
+    struct nb_message message;
+    const char *reason; /* static */
+    uint32_t deadline; /* ms */
+};
+extern const struct nb_message_class nb_closing_class;
+
+/* ---- between session.c, session_output.c and session_commands.c ---- */
+
+#define NB_SESSION_OF(pointer, member)                                                                       \
+    ((struct nb_session *)((char *)(pointer)-offsetof(struct nb_session, member)))
+
+/* Begins the end; what is queued goes out first. A repeat does nothing. */
+void nb_session_end(struct nb_session *session);
+
+/* Reads and starts frames, or not, as the queues allow. */
+void nb_session_pump(struct nb_session *session);
+
+/* session_output.c: encode and queue. Without memory the session is stopped. */
+void nb_session_send_response(struct nb_session *session, const struct nb_response *response);
+void nb_session_send_event(struct nb_session *session, const struct nb_event_message *event);
+void nb_session_send_error(struct nb_session *session, uint32_t msgid, const nb_Error *error);
+void nb_session_send_complaint(struct nb_session *session, nb_Error *error, bool fatal);
+void nb_session_send_closing(struct nb_session *session, const struct nb_closing_notice *notice);
+
+/* session_output.c: the queue to the client has become shorter. */
+void nb_session_output_sent(struct nb_session *session);
+
+/* session_poll.c */
+void nb_session_poll_init(struct nb_session *session);
+void nb_session_poll_finish(struct nb_session *session);
+void nb_session_hold(struct nb_session *session, struct nb_slice frame, struct nb_bytes payload);
+
+/* dispatch.c: starts a decoded request; takes the share of chunk that its slices borrow from. */
+void nb_session_dispatch(struct nb_session *session, struct nb_request *request, struct nb_chunk *chunk);
+
+/* dispatch.c: answers a request that can't be started; takes nothing. */
+void nb_session_refuse(struct nb_session *session, const struct nb_request *request, struct nb_fault *fault);
+
+/* dispatch.c: session.error with fatal, and the end. */
+void nb_session_break(struct nb_session *session, struct nb_fault *fault);
+
+#endif

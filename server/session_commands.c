@@ -1,0 +1,143 @@
+/* What a session itself is asked. */
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+enum { PROTOCOL = 1 };
+
+nb_handler nb_on_session_hello, nb_on_session_describe, nb_on_session_ping, nb_on_session_info, nb_on_session_close;
+
+/* ---- session.hello ---- */
+
+static struct nb_failure *check_version(const nb_Hello *hello)
+{
+    uint32_t highest = hello->has_protocol ? hello->protocol : PROTOCOL;
+    uint32_t lowest = hello->has_min_protocol ? hello->min_protocol : highest < PROTOCOL ? highest : PROTOCOL;
+    if (lowest <= PROTOCOL && PROTOCOL <= highest)
+        return NULL;
+    struct nb_fault fault = {0};
+    nb_fault_set(&fault, "ERR_NB_VERSION", NULL, "No common protocol version: this broker speaks %d", PROTOCOL);
+    fault.map.supported_count = 2;
+    fault.map.supported[0] = fault.map.supported[1] = PROTOCOL;
+    return nb_failure_of_fault(&fault);
+}
+
+static struct nb_failure *check_hello(const nb_Hello *hello)
+{
+    if (hello->events.data && !nb_slice_is(hello->events, "push") && !nb_slice_is(hello->events, "poll")) {
+        char received[64];
+        snprintf(received, sizeof received, "'%.*s'", (int)(hello->events.length & 31),
+                 (const char *)hello->events.data);
+        return nb_failure_value("events", "must be one of: 'push', 'poll'", received);
+    }
+    return check_version(hello);
+}
+
+static nb_Limits describe_limits(const struct nb_limits *limits)
+{
+    return (nb_Limits){
+        .has_max_write = true,     .max_write = limits->max_write,
+        .has_max_frame = true,     .max_frame = limits->max_frame,
+        .has_max_depth = true,     .max_depth = limits->max_depth,
+        .has_max_elements = true,  .max_elements = limits->max_elements,
+        .has_max_text = true,      .max_text = limits->max_text,
+        .has_max_pending = true,   .max_pending = limits->max_pending,
+        .has_max_sockets = true,   .max_sockets = limits->max_sockets,
+        .has_max_servers = true,   .max_servers = limits->max_servers,
+        .has_read_chunk = true,    .read_chunk = limits->read_chunk,
+        .has_out_high = true,      .out_high = limits->out_high,
+        .has_out_low = true,       .out_low = limits->out_low,
+        .has_stall_timeout = true, .stall_timeout = limits->stall_timeout,
+    };
+}
+
+void nb_on_session_hello(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_session *session = (struct nb_session *)self;
+    const nb_Hello *hello = &(*command)->params.hello;
+    struct nb_failure *failure = check_hello(hello);
+    nb_Welcome welcome;
+    struct nb_texts texts;
+    if (failure) {
+        nb_reply_throw(self->loop, &(*command)->reply, failure);
+        return;
+    }
+    session->polls = nb_slice_is(hello->events, "poll");
+    memset(&welcome, 0, sizeof welcome);
+    nb_texts_init(&texts, self->loop, sizeof session->name);
+    welcome.has_protocol = welcome.has_broker = welcome.has_limits = welcome.has_peer = true;
+    welcome.protocol = PROTOCOL;
+    welcome.broker = (nb_Program){.name = nb_slice_of("netbroker"),
+                                  .version = nb_slice_of(NB_VERSION),
+                                  .libuv = nb_slice_of(uv_version_string())};
+    welcome.limits = describe_limits(session->limits);
+    welcome.session = nb_texts_add(&texts, nb_slice_of(session->name));
+    welcome.peer = (nb_Peer){.has_uid = true,
+                             .uid = session->peer.uid,
+                             .has_gid = true,
+                             .gid = session->peer.gid,
+                             .has_pid = true,
+                             .pid = (uint32_t)session->peer.pid};
+    nb_reply_result(self->loop, &(*command)->reply, &welcome, texts.chunk);
+    nb_texts_finish(&texts);
+}
+
+/* ---- the others ---- */
+
+void nb_on_session_describe(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_slice format = (*command)->params.describe.format;
+    if (format.data && !nb_slice_is(format, "msgpack")) {
+        nb_reply_throw(self->loop, &(*command)->reply,
+                       nb_failure_value("format", "must be 'msgpack'", "another format"));
+        return;
+    }
+    nb_Any description = {.value = nb_description};
+    nb_reply_result(self->loop, &(*command)->reply, &description, NULL);
+}
+
+void nb_on_session_ping(struct nb_actor *self, struct nb_command **command)
+{
+    nb_Any body = (*command)->params.any;
+    static const uint8_t empty_map = 0x80;
+    if (!body.value.data)
+        body.value = (struct nb_slice){&empty_map, 1};
+    nb_reply_result(self->loop, &(*command)->reply, &body, (*command)->chunk);
+}
+
+void nb_on_session_info(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_session *session = (struct nb_session *)self;
+    const struct nb_account *account = session->account;
+    nb_SessionInfo info = {
+        .has_sockets = true,      .sockets = account->sockets,
+        .has_servers = true,      .servers = account->servers,
+        .has_active = true,       .active = account->active,
+        .has_queued = true,       .queued = session->stream.queue.length + session->held.bytes.length,
+        .has_unflushed = true,    .unflushed = account->unflushed,
+        .has_frames_in = true,    .frames_in = session->frames_in,
+        .has_frames_out = true,   .frames_out = session->frames_out,
+        .has_fds_received = true, .fds_received = 0,
+    };
+    nb_reply_result(self->loop, &(*command)->reply, &info, NULL);
+}
+
+void nb_on_session_close(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_session *session = (struct nb_session *)self;
+    const struct nb_account *account = session->account;
+    if ((*command)->params.session_close.if_idle && (account->active || account->unflushed)) {
+        nb_reply_throw(self->loop, &(*command)->reply,
+                       nb_failure_make("ERR_NB_BUSY", NULL, "The session has open handles or unflushed data"));
+        return;
+    }
+    /* The answer is the session's last frame: sent here, as nothing reaches it once it has begun to end. */
+    if (!(*command)->reply.is_notification) {
+        struct nb_response response = {.to = (*command)->reply};
+        nb_session_send_response(session, &response);
+    }
+    nb_reply_forget(&(*command)->reply);
+    nb_actor_stop(self);
+}

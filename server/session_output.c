@@ -1,0 +1,150 @@
+/* The session's frames to the client. */
+#include "session.h"
+
+#include <string.h>
+
+static size_t queued(const struct nb_session *session)
+{
+    return session->stream.queue.length + session->held.bytes.length;
+}
+
+/* Sources pause at outHigh; the client's own commands only wait at twice that, when it does not read its answers. */
+static void check_queue(struct nb_session *session)
+{
+    if (queued(session) > session->limits->out_high)
+        nb_account_close_gate(session->account);
+    if (session->stream.queue.length > 2 * (size_t)session->limits->out_high)
+        session->waits_for_client = true;
+}
+
+void nb_session_output_sent(struct nb_session *session)
+{
+    if (queued(session) > session->limits->out_low)
+        return;
+    if (session->account->gate_is_closed)
+        nb_account_open_gate(session->account);
+    if (session->waits_for_client) {
+        session->waits_for_client = false;
+        nb_session_pump(session);
+    }
+}
+
+/* Queues the frame that was encoded, and its payload. */
+static void send_encoded(struct nb_session *session, struct nb_bytes payload)
+{
+    struct nb_encoder *encoder = session->encoder;
+    int status = encoder->failed ? UV_ENOMEM
+                                 : nb_stream_write_copy(&session->stream, encoder->data, encoder->length);
+    nb_encoder_clear(encoder);
+    if (status == 0)
+        status = nb_stream_write(&session->stream, payload);
+    if (status < 0) {
+        nb_actor_stop(&session->actor);
+        return;
+    }
+    session->frames_out++;
+    check_queue(session);
+}
+
+static void hold_encoded(struct nb_session *session, struct nb_bytes payload)
+{
+    struct nb_encoder *encoder = session->encoder;
+    bool failed = encoder->failed;
+    if (failed)
+        nb_actor_stop(&session->actor);
+    else
+        nb_session_hold(session, (struct nb_slice){encoder->data, encoder->length}, payload);
+    nb_encoder_clear(encoder);
+    check_queue(session);
+}
+
+static void deliver_event(struct nb_session *session, struct nb_bytes payload)
+{
+    if (session->polls)
+        hold_encoded(session, payload);
+    else
+        send_encoded(session, payload);
+}
+
+void nb_session_send_event(struct nb_session *session, const struct nb_event_message *event)
+{
+    struct nb_bytes payload = {0};
+    const void *body = &event->body;
+    nb_Lookup lookup;
+    if (event->event->body == &nb_shape_Error) {
+        body = &event->failure->fault.map;
+    } else if (event->event->index == NB_EVENT_SOCKET_LOOKUP && event->failure) {
+        lookup = event->body.lookup;
+        lookup.has_err = true;
+        lookup.err = event->failure->fault.map;
+        body = &lookup;
+    } else if (event->event->hot) {
+        struct nb_slice data = event->body.data.data;
+        payload = (struct nb_bytes){data.data, data.length, event->chunk};
+    }
+    session->encoder->payload_as_text = event->payload_is_text;
+    nb_encode_event(session->encoder, event->event, event->target, body);
+    session->encoder->payload_as_text = false;
+    deliver_event(session, payload);
+}
+
+void nb_session_send_error(struct nb_session *session, uint32_t msgid, const nb_Error *error)
+{
+    nb_encode_error(session->encoder, msgid, error);
+    send_encoded(session, (struct nb_bytes){0});
+}
+
+/* A fatal one is sent to a polling client too: it could not fetch it any more. */
+void nb_session_send_complaint(struct nb_session *session, nb_Error *error, bool fatal)
+{
+    error->has_fatal = fatal;
+    error->fatal = fatal;
+    nb_encode_event(session->encoder, &nb_events[NB_EVENT_SESSION_ERROR], 0, error);
+    if (fatal)
+        send_encoded(session, (struct nb_bytes){0});
+    else
+        deliver_event(session, (struct nb_bytes){0});
+}
+
+static bool is_creation_by_broker(const struct nb_reply_to *to)
+{
+    return to->target % 2 == 0 &&
+           (to->method->target == NB_TARGET_NEW_SOCKET || to->method->target == NB_TARGET_NEW_SERVER);
+}
+
+static void send_failure(struct nb_session *session, const struct nb_response *response)
+{
+    const struct nb_reply_to *to = &response->to;
+    nb_Error error = response->failure->fault.map;
+    if (to->is_notification) {
+        error.method = nb_slice_of(to->method->name);
+        error.has_target = true;
+        error.target = to->target;
+        nb_session_send_complaint(session, &error, false);
+        return;
+    }
+    if (is_creation_by_broker(to)) {
+        error.has_target = true;
+        error.target = to->target;
+    }
+    nb_session_send_error(session, to->msgid, &error);
+}
+
+void nb_session_send_response(struct nb_session *session, const struct nb_response *response)
+{
+    const struct nb_reply_to *to = &response->to;
+    if (response->failure) {
+        send_failure(session, response);
+        return;
+    }
+    nb_encode_response(session->encoder, to->msgid, to->method, response->is_empty ? NULL : &response->result);
+    send_encoded(session, (struct nb_bytes){0});
+}
+
+void nb_session_send_closing(struct nb_session *session, const struct nb_closing_notice *notice)
+{
+    nb_Closing closing = {
+        .reason = nb_slice_of(notice->reason), .has_deadline = true, .deadline = notice->deadline};
+    nb_encode_event(session->encoder, &nb_events[NB_EVENT_SESSION_CLOSING], 0, &closing);
+    deliver_event(session, (struct nb_bytes){0});
+}
