@@ -25,11 +25,11 @@ class Bystander(threading.Thread):
     def __init__(self, path):
         super().__init__()
         self.session, self.rounds, self.failure = Session(path), 0, None
-        self.peer, self._stop = peers.connect(self.session), threading.Event()
+        self.peer, self._done = peers.connect(self.session), threading.Event()
 
     def run(self):
         try:
-            while not self._stop.is_set():
+            while not self._done.is_set():
                 self.exchange(b"round %08d" % self.rounds)
                 self.rounds += 1
         except BaseException as failure:
@@ -42,7 +42,7 @@ class Bystander(threading.Thread):
         self.session.log.clear()
 
     def finish(self):
-        self._stop.set()
+        self._done.set()
         self.join()
         self.peer.close()
         self.session.socket.close()

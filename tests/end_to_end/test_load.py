@@ -19,7 +19,7 @@ class Echo(threading.Thread):
     def __init__(self, path, listen=None):
         super().__init__()
         self.session = Session(path)
-        self.address = peers.serve(self.session, 1, listen)
+        self.address = peers.serve(self.session, 1, listen, allowHalfOpen=True)
         self.opened = 0
         self.failure = None
 
@@ -44,6 +44,8 @@ class Echo(threading.Thread):
     def on_event(self, name, target, body=None):
         if name == "socket.data":
             self.session.notify("socket.write", target, body)
+        elif name == "socket.end":
+            self.session.notify("socket.end", target)
         self.opened += name == "server.connection"
         assert name not in ("session.error", "socket.error", "server.error"), body
 
