@@ -35,6 +35,7 @@ const struct nb_shape nb_shape_Program = {
     .fields = fields_of_Program,
     .size = sizeof(nb_Program),
     .field_count = 3,
+    .open = true,
 };
 
 static const struct nb_field fields_of_Hello[] = {
@@ -657,40 +658,55 @@ static const struct {
     const char *name;
     uint8_t length;
     uint8_t index;
-} names[512] = {
-    [57] = {"server.close", 12, 26},
-    [58] = {"server.address", 14, 27},
-    [105] = {"socket.resetAndDestroy", 22, 12},
-    [111] = {"session.info", 12, 3},
-    [112] = {"session.hello", 13, 0},
-    [113] = {"server.listen", 13, 25},
-    [119] = {"session.ping", 12, 2},
-    [120] = {"server.unref", 12, 31},
-    [164] = {"server.set", 10, 29},
-    [170] = {"net.createServer", 16, 24},
-    [179] = {"socket.setNoDelay", 17, 17},
-    [223] = {"server.getConnections", 21, 28},
-    [247] = {"server.release", 14, 33},
-    [306] = {"server.ref", 10, 30},
-    [362] = {"server.info", 11, 32},
-    [376] = {"socket.setTimeout", 17, 18},
-    [378] = {"socket.setKeepAlive", 19, 16},
-    [391] = {"session.describe", 16, 1},
-    [419] = {"net.createConnection", 20, 6},
-    [432] = {"socket.ref", 10, 19},
-    [434] = {"session.poll", 12, 4},
-    [488] = {"net.connect", 11, 6},
-    [503] = {"socket.setEncoding", 18, 15},
-    [506] = {"session.close", 13, 5},
+} names[128] = {
+    [0] = {"server.info", 11, 32},
+    [7] = {"session.hello", 13, 0},
+    [8] = {"socket.destroy", 14, 11},
+    [9] = {"net.createConnection", 20, 6},
+    [13] = {"server.getConnections", 21, 28},
+    [14] = {"server.close", 12, 26},
+    [16] = {"socket.setEncoding", 18, 15},
+    [18] = {"socket.pause", 12, 13},
+    [20] = {"server.listen", 13, 25},
+    [26] = {"session.info", 12, 3},
+    [30] = {"net.createServer", 16, 24},
+    [31] = {"session.ping", 12, 2},
+    [39] = {"socket.setKeepAlive", 19, 16},
+    [40] = {"socket.write", 12, 9},
+    [43] = {"socket.resume", 13, 14},
+    [44] = {"socket.unref", 12, 20},
+    [47] = {"socket.resetAndDestroy", 22, 12},
+    [54] = {"server.ref", 10, 30},
+    [63] = {"server.set", 10, 29},
+    [64] = {"socket.connect", 14, 8},
+    [65] = {"socket.ref", 10, 19},
+    [72] = {"server.unref", 12, 31},
+    [76] = {"socket.address", 14, 21},
+    [78] = {"session.describe", 16, 1},
+    [79] = {"server.address", 14, 27},
+    [81] = {"session.poll", 12, 4},
+    [83] = {"socket.release", 14, 23},
+    [85] = {"socket.end", 10, 10},
+    [86] = {"server.release", 14, 33},
+    [91] = {"session.close", 13, 5},
+    [98] = {"socket.create", 13, 7},
+    [103] = {"socket.setTimeout", 17, 18},
+    [112] = {"socket.info", 11, 22},
+    [121] = {"net.connect", 11, 6},
+    [122] = {"server.create", 13, 24},
+    [126] = {"socket.setNoDelay", 17, 17},
 };
 
 const struct nb_method *nb_method_find(struct nb_slice name)
 {
-    if (!name.data || name.length < 10 || name.length > 22)
+    uint32_t hash = 139;
+    if (!name.data || name.length > 22)
         return NULL;
-    size_t slot = name.data[name.length - 1] * 63u + name.data[name.length / 2] * 63u + name.length;
-    slot %= 512;
-    if (names[slot].length != name.length || memcmp(names[slot].name, name.data, name.length) != 0)
+    for (size_t i = 0; i < name.length; i++)
+        hash = hash * 33 + name.data[i];
+    size_t slot = (hash >> 7) % 128;
+    if (!names[slot].name || names[slot].length != name.length ||
+        memcmp(names[slot].name, name.data, name.length) != 0)
         return NULL;
     return &nb_methods[names[slot].index];
 }
@@ -750,12 +766,12 @@ const struct nb_slice nb_description = SLICE(
     "\244name\254server.close\246number\314\304\245since\001\245prose\240\244body\247Nothing\245types\334\000&\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\272Any one value, as it came.\246fields\221\203"
-    "\244name\245value\244type\243any\245prose\240\244bare\303\203"
+    "\244name\245value\244type\243any\245prose\240\244bare\303\204"
     "\244name\247Program\245prose\240\246fields\223\203"
     "\244name"
     "\244name\244type\246string\245prose\240\203"
     "\244name\247version\244type\246string\245prose\240\203"
-    "\244name\245libuv\244type\246string\245prose\331-the broker only: version of libuv at run time\204"
+    "\244name\245libuv\244type\246string\245prose\331-the broker only: version of libuv at run time\244open\303\204"
     "\244name\245Hello\245prose\331FReadable by every broker version: fields it does not know are skipped.\246fields\227\203"
     "\244name\250protocol\244type\246uint32\245prose\331%highest version that the client knows\203"
     "\244name\253minProtocol\244type\246uint32\245prose\271lowest; default: the same\203"

@@ -128,17 +128,25 @@ def _escape(data):
     return "".join(chr(b) if 0x20 <= b < 0x7f and chr(b) not in '"\\?' else f"\\{b:03o}" for b in data)
 
 
+def _hash(name, seed):
+    value = seed
+    for character in name.encode():
+        value = (value * 33 + character) & 0xffffffff
+    return value >> 7
+
+
 def _find(schema):
-    """A perfect hash over length, last and middle character, found by trying."""
+    """A perfect hash over the whole name, its seed found by trying."""
     names = {m.name: m.index for m in schema.methods}
     names |= {m.options.alias: m.index for m in schema.methods if m.options.alias}
-    for bits, a, b in itertools.product(range(6, 10), range(1, 64), range(1, 64)):
-        slots = {(ord(n[-1]) * a + ord(n[len(n) // 2]) * b + len(n)) % (1 << bits): n for n in names}
+    for bits, seed in itertools.product(range(6, 12), range(1, 2000)):
+        slots = {_hash(name, seed) % (1 << bits): name for name in names}
         if len(slots) == len(names):
             break
+    else:
+        raise SystemExit("no perfect hash for the method names: widen the search in _find")
     rows = _lines(f'    [{slot}] = {{"{slots[slot]}", {len(slots[slot])}, {names[slots[slot]]}}},'
                   for slot in sorted(slots))
-    shortest = min(map(len, names))
     return f"""static const struct {{
     const char *name;
     uint8_t length;
@@ -148,11 +156,14 @@ def _find(schema):
 
 const struct nb_method *nb_method_find(struct nb_slice name)
 {{
-    if (!name.data || name.length < {shortest} || name.length > {max(map(len, names))})
+    uint32_t hash = {seed};
+    if (!name.data || name.length > {max(map(len, names))})
         return NULL;
-    size_t slot = name.data[name.length - 1] * {a}u + name.data[name.length / 2] * {b}u + name.length;
-    slot %= {1 << bits};
-    if (names[slot].length != name.length || memcmp(names[slot].name, name.data, name.length) != 0)
+    for (size_t i = 0; i < name.length; i++)
+        hash = hash * 33 + name.data[i];
+    size_t slot = (hash >> 7) % {1 << bits};
+    if (!names[slot].name || names[slot].length != name.length ||
+        memcmp(names[slot].name, name.data, name.length) != 0)
         return NULL;
     return &nb_methods[names[slot].index];
 }}
