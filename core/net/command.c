@@ -17,9 +17,9 @@ static void dispose_command(struct nb_loop *loop, struct nb_message *message)
         nb_account_unref(command->account);
     }
     if (nb_reply_is_open(&command->reply))
-        nb_reply_throw(loop, &command->reply,
-                       nb_failure_make("ERR_NB_NO_SUCH_TARGET", NULL, "The target %llu does not exist",
-                                       (unsigned long long)command->reply.target));
+        nb_reply_fail(loop, &command->reply,
+                      nb_failure_make("ERR_NB_NO_SUCH_TARGET", NULL, "The target %llu does not exist",
+                                      (unsigned long long)command->reply.target));
     nb_failure_unref(command->failure);
     nb_chunk_unref(command->chunk);
     nb_message_free(loop, message);
