@@ -14,7 +14,7 @@ nb_handler nb_on_session_hello, nb_on_session_describe, nb_on_session_ping, nb_o
 static struct nb_failure *check_version(const nb_Hello *hello)
 {
     uint32_t highest = hello->has_protocol ? hello->protocol : PROTOCOL;
-    uint32_t lowest = hello->has_min_protocol ? hello->min_protocol : highest < PROTOCOL ? highest : PROTOCOL;
+    uint32_t lowest = hello->has_min_protocol ? hello->min_protocol : PROTOCOL;
     if (lowest <= PROTOCOL && PROTOCOL <= highest)
         return NULL;
     struct nb_fault fault = {0};

@@ -31,7 +31,7 @@ typedef struct _nb_Hello {
     bool has_protocol;
     uint32_t protocol; /* highest version that the client knows */
     bool has_min_protocol;
-    uint32_t min_protocol; /* lowest; default: the same */
+    uint32_t min_protocol; /* lowest; default 1 */
     bool has_client;
     nb_Program client; /* for logs */
     pb_size_t features_count;

@@ -774,7 +774,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245libuv\244type\246string\245prose\331-the broker only: version of libuv at run time\244open\303\204"
     "\244name\245Hello\245prose\331FReadable by every broker version: fields it does not know are skipped.\246fields\227\203"
     "\244name\250protocol\244type\246uint32\245prose\331%highest version that the client knows\203"
-    "\244name\253minProtocol\244type\246uint32\245prose\271lowest; default: the same\203"
+    "\244name\253minProtocol\244type\246uint32\245prose\261lowest; default 1\203"
     "\244name\246client\244type\247Program\245prose\250for logs\203"
     "\244name\250features\244type\250string[]\245prose\3310wanted; what the broker does not know is ignored\203"
     "\244name\246events\244type\246string\245prose\272\042push\042 (default) or \042poll\042\203"

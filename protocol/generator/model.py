@@ -234,7 +234,7 @@ def _number(calls, word, numbers):
         call.index = index
         number = call.options.number
         if number not in numbers:
-            raise SchemaError(f"{call.name}: number {number} is not one of a {word}: "
+            raise SchemaError(f"{call.name}: number {number} is not one for {word}s: "
                               f"{numbers.start} to {numbers.stop - 1}")
         for key in (number, call.name, call.options.alias or call.name + " "):
             if key in seen:
