@@ -126,7 +126,7 @@ def test_a_session_that_stays_is_ended_at_the_deadline(start_broker, folder):
         broker.terminate()
         deadline = session.expect_event("session.closing")["deadline"] / 1000
         session.request("session.ping", 0, {})
-        session.expect_eof()
+        session.expect_eof(deadline + DEADLINE)
         assert deadline - 0.5 < time.monotonic() - began < deadline + 3
         broker.wait()
     assert os.listdir(folder) == []

@@ -142,7 +142,7 @@ def test_listen_again_after_close(server):
     ({"port": -1}, "ERR_SOCKET_BAD_PORT", "options.port should be >= 0 and < 65536. Received type number (-1)."),
     ({"port": "abc"}, "ERR_SOCKET_BAD_PORT", "options.port should be >= 0 and < 65536. Received type string ('abc')."),
     ({"port": True}, "ERR_INVALID_ARG_VALUE", "The argument 'options' is invalid."),
-    ({"host": "x"}, "ERR_INVALID_ARG_VALUE", "The argument 'options' must have the property \"port\" or \"path\"."),
+    ({"host": "x"}, "ERR_INVALID_ARG_VALUE", "The argument 'options' must have the property \"port\" or \"path\""),
     ({"port": 0, "host": 1}, "ERR_INVALID_ARG_TYPE", ""),
     ({"port": 0, "backlog": "long"}, "ERR_INVALID_ARG_TYPE", ""),
     ({"port": 0, "ipv6only": True}, "ERR_NB_UNKNOWN_OPTION", "")], ids=lambda value: str(value)[:40])

@@ -3,10 +3,18 @@ import pytest
 
 from support import peers
 from support.odd import ARRAYS, INTEGERS, MAPS, STRINGS, Raw, odd
+from support.wire import Session
 
 PING = [0, 7, "session.ping", [0, {"a": 1}]]
 NIL, UNDEFINED = Raw(b"\xc0"), Raw(b"\xd4\x00\x00")
 EXT5, EXT0_LONG, TIMESTAMP = Raw(b"\xd4\x05\x00"), Raw(b"\xd5\x00\x00\x00"), Raw(b"\xd6\xff\x00\x00\x00\x00")
+
+
+@pytest.fixture
+def session(broker):
+    """Without the tap: ping sends the client's own encoding back, which here is never the shortest."""
+    with Session(broker.path) as session:
+        yield session
 
 
 def answer(session, frame, **choices):

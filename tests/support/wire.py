@@ -109,9 +109,9 @@ class Session:
             self._waiting.clear()
             yield frame
 
-    def expect_eof(self):
+    def expect_eof(self, patience=DEADLINE):
         """Keeps the frames that still come and returns when the broker has closed."""
-        while self._read_frame(time.monotonic() + DEADLINE) is not None:
+        while self._read_frame(time.monotonic() + patience) is not None:
             pass
 
     def _take(self, wanted, what):
