@@ -1,0 +1,443 @@
+/*
+ * libnetbroker: TCP and Unix sockets and servers that a netbroker daemon owns,
+ * driven over one Unix connection, the session.
+ *
+ * The library fits any event loop. Poll netbroker_fd() for netbroker_events()
+ * (level-triggered) and call netbroker_dispatch() when it is ready: it reads,
+ * calls back, writes, and never blocks. Callbacks run only inside
+ * netbroker_dispatch() and the functions that wait (netbroker_wait(), ..._wait(),
+ * netbroker_stream_*), and may call anything here but those.
+ *
+ * Threads: a session and all that belongs to it are one thread's at a time.
+ * Two sessions share nothing. The library starts no thread, installs no signal
+ * handler and raises no SIGPIPE.
+ *
+ * Results: 0 or a negative errno; a `ret_` argument is untouched on failure.
+ * What the broker refuses comes later, as a struct netbroker_error.
+ *
+ * Ownership, in four words: takes, borrows (during the call only, unless said),
+ * shares, copies. Strings and option structs given to a function are borrowed.
+ * Option structs: set all to zero, then what differs from the defaults.
+ */
+#ifndef NETBROKER_CLIENT_H
+#define NETBROKER_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct netbroker_session;
+struct netbroker_socket;
+struct netbroker_server;
+struct netbroker_stream;
+
+/* ---- values ---- */
+
+/* An error of the broker or of a peer. A value: copy it at will. Texts that are
+ * absent are empty; longer ones are cut. */
+struct netbroker_error {
+    char code[48]; /* Node's or libuv's name: "ECONNREFUSED", "ERR_SOCKET_BAD_PORT"; or "ERR_NB_..." */
+    char message[256];
+    char name[24]; /* "TypeError", "RangeError", ...; empty: "Error" */
+    char syscall[24];
+    char address[112]; /* an IP address or a Unix path */
+    char hostname[256];
+    char argument[64]; /* the offending option */
+    char limit[32]; /* the limit that was passed */
+    char method[64]; /* the failed command's, where no reply says so */
+    int32_t error_number; /* negative; of the broker's platform: match on code instead */
+    int32_t port;
+    uint64_t target; /* 0, or the actor that a session error is about */
+    bool fatal; /* the session ends */
+};
+
+/* One end of a TCP connection. All empty for a Unix socket. */
+struct netbroker_endpoint {
+    char address[64];
+    uint16_t port;
+    uint8_t family; /* 4 or 6 */
+};
+
+struct netbroker_endpoints {
+    struct netbroker_endpoint local;
+    struct netbroker_endpoint remote;
+};
+
+/* Where a server listens: at a path, or an address and port. */
+struct netbroker_address {
+    char path[112];
+    char address[64];
+    uint16_t port;
+    uint8_t family; /* 4 or 6; 0 for a path */
+};
+
+/* Who connected to a Unix server, from the kernel. */
+struct netbroker_peer {
+    uint32_t uid, gid, pid;
+};
+
+/* How a socket ended. */
+struct netbroker_closed {
+    bool had_error; /* also true when it never connected */
+    uint64_t bytes_read, bytes_written;
+};
+
+/* An event as it came, for what has no callback of its own. Borrowed. */
+struct netbroker_event {
+    const char *name; /* not terminated */
+    size_t name_length;
+    uint64_t target;
+    const void *body; /* one MessagePack value; NULL when there is none */
+    size_t body_length;
+};
+
+/* The answer to a request: an error, or else one MessagePack value. Borrowed. */
+struct netbroker_reply {
+    const struct netbroker_error *error; /* NULL on success */
+    const void *result;
+    size_t result_length;
+};
+
+typedef void netbroker_reply_fn(struct netbroker_session *session, void *context,
+                                const struct netbroker_reply *reply);
+
+/* ---- session ---- */
+
+/* All memory of a session comes from here: resize(context, NULL, n) allocates,
+ * resize(context, block, 0) frees and returns NULL; NULL otherwise means failure. */
+struct netbroker_allocator {
+    void *(*resize)(void *context, void *block, size_t size);
+    void *context;
+};
+
+/* Any may be NULL. */
+struct netbroker_session_events {
+    /* Every event, before its own callback. */
+    void (*on_event)(struct netbroker_session *session, void *context, const struct netbroker_event *event);
+    /* A command without a reply failed (see target and method), or the session ends (fatal). */
+    void (*on_error)(struct netbroker_session *session, void *context, const struct netbroker_error *error);
+    /* The last open handle that was not unref'd is gone. */
+    void (*on_idle)(struct netbroker_session *session, void *context);
+    /* The broker shuts down: finish within so many milliseconds. */
+    void (*on_closing)(struct netbroker_session *session, void *context, uint32_t deadline);
+};
+
+struct netbroker_options {
+    const struct netbroker_session_events *events; /* borrowed until the session is freed */
+    void *context; /* for the events */
+    const struct netbroker_allocator *allocator; /* borrowed until the session is freed; default realloc() */
+    const char *name, *version; /* of the program, for the broker's log */
+    size_t high_water_mark; /* bytes unflushed of one socket at which a write asks to wait; default 256 KiB */
+    size_t max_unflushed; /* bytes unflushed of one socket that are never passed; default 4 MiB */
+    size_t max_frame; /* bytes of one frame from the broker; default 2 MiB */
+    uint32_t connect_timeout; /* milliseconds to wait while the broker's backlog is full; default 5000 */
+};
+
+/*
+ * Connects to the broker at `path`; NULL means $NETBROKER_SOCKET, else
+ * $XDG_RUNTIME_DIR/netbroker.sock. `options` may be NULL.
+ * Errors: -ENOENT, -ECONNREFUSED (nobody listens), -EAGAIN (backlog stayed full),
+ * -EDESTADDRREQ (no path given, none in the environment), -ENAMETOOLONG, -ENOMEM, -EACCES.
+ */
+int netbroker_connect(const char *path, const struct netbroker_options *options,
+                      struct netbroker_session **ret_session);
+
+/* The same over a stream socket that is connected already. Takes `fd` on success. */
+int netbroker_open(int fd, const struct netbroker_options *options, struct netbroker_session **ret_session);
+
+/*
+ * Ends the session and frees it with all its sockets and servers. Calls nothing
+ * back but the release functions of borrowed writes. Bytes not yet flushed are
+ * lost; see netbroker_flush(). In a callback it takes effect when the dispatch
+ * returns (-ECANCELED then). NULL is allowed.
+ */
+void netbroker_free(struct netbroker_session *session);
+
+int netbroker_fd(const struct netbroker_session *session);
+
+/* POLLIN, and POLLOUT while bytes wait to be written. */
+short netbroker_events(const struct netbroker_session *session);
+
+/*
+ * Reads what there is (at most one buffer), calls back, writes. Never blocks.
+ * Once it fails the session is over: every open request has been answered with
+ * the error, every socket and server had its on_error and on_close, and only
+ * netbroker_free() is left to do.
+ * Errors: -ECONNRESET (the broker is gone, or ended the session: on_error said
+ * why), -EBADMSG (bytes that are no protocol), -EMSGSIZE (a frame above
+ * max_frame), -ENOMEM, -EBUSY (called from a callback), -ECANCELED (freed).
+ */
+int netbroker_dispatch(struct netbroker_session *session);
+
+/* Writes as much as the kernel takes now. 0: all of it; 1: some is left. -EPIPE: the broker is gone. */
+int netbroker_flush(struct netbroker_session *session);
+
+/* Flushes, polls for at most `timeout` milliseconds (-1: no limit), dispatches.
+ * -ETIMEDOUT when nothing came, -EINTR after a signal. */
+int netbroker_wait(struct netbroker_session *session, int timeout);
+
+/*
+ * Any method of the protocol. `body` is one encoded MessagePack value, copied;
+ * NULL for none. `on_reply` is called once, whatever happens, unless the session is freed first.
+ * Errors: -ENOMEM, -ENOTCONN (the session is over), -ENOBUFS (too many open requests).
+ */
+int netbroker_call(struct netbroker_session *session, const char *method, uint64_t target, const void *body,
+                   size_t body_length, netbroker_reply_fn *on_reply, void *context);
+
+/* The same without an answer; a failure comes as the session's on_error. */
+int netbroker_notify(struct netbroker_session *session, const char *method, uint64_t target, const void *body,
+                     size_t body_length);
+
+/* Bytes of all sockets that no kernel has taken yet, as far as is known here. */
+uint64_t netbroker_unflushed(const struct netbroker_session *session);
+
+/* ---- sockets ---- */
+
+/*
+ * on_close comes exactly once and last; the socket is freed when it returns.
+ * on_error comes at most once, before on_close. Any may be NULL.
+ */
+struct netbroker_socket_events {
+    void (*on_connect)(struct netbroker_socket *socket, void *context);
+    /* Borrows the bytes. */
+    void (*on_data)(struct netbroker_socket *socket, void *context, const void *bytes, size_t length);
+    /* After a write had returned 1: unflushed has fallen to half of the mark. */
+    void (*on_drain)(struct netbroker_socket *socket, void *context);
+    /* The peer will send no more. Without allow_half_open the broker now ends this side too. */
+    void (*on_end)(struct netbroker_socket *socket, void *context);
+    /* Idle for the time of netbroker_socket_set_timeout(). Nothing has been closed. */
+    void (*on_timeout)(struct netbroker_socket *socket, void *context);
+    void (*on_error)(struct netbroker_socket *socket, void *context, const struct netbroker_error *error);
+    void (*on_close)(struct netbroker_socket *socket, void *context, const struct netbroker_closed *closed);
+};
+
+struct netbroker_connect_options {
+    const char *path; /* a Unix socket; the TCP options are then ignored */
+    const char *host; /* default "localhost" */
+    uint16_t port;
+    int family; /* 0 (default), 4 or 6 */
+    const char *local_address;
+    uint16_t local_port;
+    bool allow_half_open; /* keep this side open after on_end */
+    bool no_delay;
+    bool keep_alive;
+    uint32_t keep_alive_initial_delay; /* milliseconds; 0: the system's */
+    uint32_t timeout; /* milliseconds, as netbroker_socket_set_timeout() */
+    uint32_t read_chunk; /* bytes of one on_data at most; default 64 KiB */
+};
+
+/*
+ * Starts a connection. It can be written to at once; the broker keeps the bytes
+ * until it is connected. `events` are borrowed until on_close, and may be NULL.
+ * Errors: -ENOMEM, -ENOTCONN, -ENOBUFS.
+ */
+int netbroker_create_connection(struct netbroker_session *session,
+                                const struct netbroker_connect_options *options,
+                                const struct netbroker_socket_events *events, void *context,
+                                struct netbroker_socket **ret_socket);
+
+/* Whom to tell; for a new connection of a server, call it in on_connection. */
+void netbroker_socket_set_events(struct netbroker_socket *socket,
+                                 const struct netbroker_socket_events *events, void *context);
+
+/*
+ * Writes all of it or nothing. The first copies; the second borrows the bytes
+ * until it calls `release` (it may do so before it returns; never when it fails).
+ * 0: taken. 1: taken, and now wait for on_drain before writing more.
+ * Errors: -EPIPE (ended, destroyed or failed), -ENOBUFS (would pass
+ * max_unflushed, which a lone write may, or there are too many requests), -ENOMEM, -ENOTCONN.
+ */
+int netbroker_socket_write(struct netbroker_socket *socket, const void *bytes, size_t length);
+int netbroker_socket_write_borrowed(struct netbroker_socket *socket, const void *bytes, size_t length,
+                                    void (*release)(void *context), void *context);
+
+/* Bytes written that the broker has not yet given to the kernel ("given", not "received by the peer"). */
+uint64_t netbroker_socket_unflushed(const struct netbroker_socket *socket);
+
+/* Ends this side after what was written; the peer reads the end. Again: no effect. */
+int netbroker_socket_end(struct netbroker_socket *socket);
+
+/* Closes now; what is unflushed may be lost. on_close follows, on_error does not. */
+int netbroker_socket_destroy(struct netbroker_socket *socket);
+
+/* The same with a TCP reset. -EOPNOTSUPP for a Unix socket. */
+int netbroker_socket_reset_and_destroy(struct netbroker_socket *socket);
+
+/* Data that was on its way still comes after a pause. */
+int netbroker_socket_pause(struct netbroker_socket *socket);
+int netbroker_socket_resume(struct netbroker_socket *socket);
+
+int netbroker_socket_set_no_delay(struct netbroker_socket *socket, bool on);
+int netbroker_socket_set_keep_alive(struct netbroker_socket *socket, bool on, uint32_t initial_delay_ms);
+int netbroker_socket_set_timeout(struct netbroker_socket *socket, uint32_t ms); /* 0: off */
+int netbroker_socket_ref(struct netbroker_socket *socket);
+int netbroker_socket_unref(struct netbroker_socket *socket);
+
+uint64_t netbroker_socket_id(const struct netbroker_socket *socket);
+struct netbroker_session *netbroker_socket_session(const struct netbroker_socket *socket);
+/* Shares the socket's memory. All empty until on_connect, and for a Unix socket. */
+const struct netbroker_endpoints *netbroker_socket_endpoints(const struct netbroker_socket *socket);
+/* Who connected, for a connection of a Unix server; NULL otherwise. Shares the socket's memory. */
+const struct netbroker_peer *netbroker_socket_peer(const struct netbroker_socket *socket);
+
+/* ---- servers ---- */
+
+/* on_close comes once and last; the server is freed when it returns. Any may be NULL. */
+struct netbroker_server_events {
+    void (*on_listening)(struct netbroker_server *server, void *context,
+                         const struct netbroker_address *address);
+    void (*on_connection)(struct netbroker_server *server, void *context, struct netbroker_socket *socket);
+    /* max_connections was reached: a connection was closed at once. Borrows. */
+    void (*on_drop)(struct netbroker_server *server, void *context,
+                    const struct netbroker_endpoints *endpoints);
+    /* E.g. EADDRINUSE. The server stays: listen again, or close it. */
+    void (*on_error)(struct netbroker_server *server, void *context, const struct netbroker_error *error);
+    void (*on_close)(struct netbroker_server *server, void *context);
+};
+
+/* The socket options are those of every connection. */
+struct netbroker_server_options {
+    bool allow_half_open;
+    bool pause_on_connect; /* no data until netbroker_socket_resume() */
+    bool no_delay;
+    bool keep_alive;
+    uint32_t keep_alive_initial_delay; /* milliseconds */
+    bool limit_connections; /* use max_connections */
+    uint32_t max_connections; /* 0 drops all */
+    uint32_t read_chunk; /* bytes of one on_data at most; default 64 KiB */
+};
+
+struct netbroker_listen_options {
+    const char *path; /* a Unix socket, unlinked when the server closes; else TCP: */
+    const char *host; /* default "::", or "0.0.0.0" without IPv6 */
+    uint16_t port; /* 0: the system chooses */
+    int backlog; /* default 511 */
+    bool ipv6_only;
+    bool readable_all, writable_all; /* mode of a Unix socket, for everybody */
+};
+
+/* `events` are borrowed until on_close, and may be NULL. Errors: -ENOMEM, -ENOTCONN, -ENOBUFS. */
+int netbroker_create_server(struct netbroker_session *session, const struct netbroker_server_options *options,
+                            const struct netbroker_server_events *events, void *context,
+                            struct netbroker_server **ret_server);
+int netbroker_server_listen(struct netbroker_server *server, const struct netbroker_listen_options *options);
+
+/* Stops accepting. on_close follows once all its connections have ended. Again: no effect. */
+int netbroker_server_close(struct netbroker_server *server);
+
+/* Shares the server's memory; NULL while it does not listen. */
+const struct netbroker_address *netbroker_server_address(const struct netbroker_server *server);
+uint64_t netbroker_server_id(const struct netbroker_server *server);
+struct netbroker_session *netbroker_server_session(const struct netbroker_server *server);
+
+/* ---- blocking convenience ---- */
+
+/* Timeouts are of the whole call, in milliseconds; -1: none. All give -ETIMEDOUT,
+ * -EBUSY (in a callback) and the errors of netbroker_dispatch(); a signal does not
+ * end them. The other callbacks of the session go on meanwhile. */
+
+struct netbroker_result {
+    void *bytes; /* one MessagePack value; free it with netbroker_result_free() */
+    size_t length;
+    struct netbroker_error error; /* filled in when the result is -EREMOTEIO */
+    struct netbroker_session *session; /* whose allocator made bytes */
+};
+
+/* Calls and waits. -EREMOTEIO: the broker answered an error. An answer that
+ * comes after a timeout is dropped. `ret_result` is always filled in. */
+int netbroker_call_wait(struct netbroker_session *session, const char *method, uint64_t target,
+                        const void *body, size_t body_length, int timeout,
+                        struct netbroker_result *ret_result);
+void netbroker_result_free(struct netbroker_result *result);
+
+/* A connection to read and write like a file. It is the caller's until
+ * netbroker_stream_free(), which destroys it unless both sides have ended. */
+int netbroker_stream_connect(struct netbroker_session *session,
+                             const struct netbroker_connect_options *options, int timeout,
+                             struct netbroker_stream **ret_stream, struct netbroker_error *ret_error);
+/* Waits for a byte. Gives how many were read, 0 at the end of the peer's side,
+ * -EREMOTEIO when the connection failed (netbroker_stream_error()). */
+long netbroker_stream_read(struct netbroker_stream *stream, void *buffer, size_t size, int timeout);
+/* Waits until the kernel has all of it. -EREMOTEIO as above, -EPIPE when ended. */
+int netbroker_stream_write(struct netbroker_stream *stream, const void *bytes, size_t length, int timeout);
+int netbroker_stream_end(struct netbroker_stream *stream);
+/* Why it failed; an empty code when it did not. Shares the stream's memory. */
+const struct netbroker_error *netbroker_stream_error(const struct netbroker_stream *stream);
+/* For options; NULL once the connection is closed. */
+struct netbroker_socket *netbroker_stream_socket(const struct netbroker_stream *stream);
+void netbroker_stream_free(struct netbroker_stream *stream);
+
+/* ---- MessagePack, enough for bodies and results ---- */
+
+enum netbroker_type {
+    NETBROKER_NIL,
+    NETBROKER_BOOL,
+    NETBROKER_UINT, /* an integer of 0 and above */
+    NETBROKER_INT, /* a negative one */
+    NETBROKER_DOUBLE,
+    NETBROKER_STR,
+    NETBROKER_BIN,
+    NETBROKER_ARRAY,
+    NETBROKER_MAP,
+};
+
+struct netbroker_slice {
+    const char *bytes; /* not terminated */
+    size_t length;
+};
+
+struct netbroker_value {
+    enum netbroker_type type;
+    union {
+        bool boolean;
+        uint64_t uint64;
+        int64_t int64;
+        double real;
+        struct netbroker_slice slice; /* STR, BIN: borrows from what is read */
+        uint32_t count; /* elements of the array, pairs of the map, that follow */
+    };
+};
+
+/* What is left to read. Set both ends; nothing is owned. */
+struct netbroker_cursor {
+    const unsigned char *at, *end;
+};
+
+/* Reads a scalar, or the header of an array or map whose members follow.
+ * -EBADMSG when it is cut, malformed, or counts more members than there are bytes. */
+int netbroker_read(struct netbroker_cursor *cursor, struct netbroker_value *ret_value);
+/* Reads over one value with all its members. */
+int netbroker_skip(struct netbroker_cursor *cursor);
+/* Finds `key` in the map at the cursor; ret_value reads its value. -ENOENT; -EBADMSG when it is no map. */
+int netbroker_find(struct netbroker_cursor map, const char *key, struct netbroker_cursor *ret_value);
+
+/* Appends values. A failed allocation sticks in `failed`; later calls then do nothing. */
+struct netbroker_packer {
+    unsigned char *bytes;
+    size_t length, capacity;
+    const struct netbroker_allocator *allocator; /* NULL: realloc() */
+    bool failed;
+};
+
+void netbroker_pack_nil(struct netbroker_packer *packer);
+void netbroker_pack_bool(struct netbroker_packer *packer, bool value);
+void netbroker_pack_uint(struct netbroker_packer *packer, uint64_t value);
+void netbroker_pack_int(struct netbroker_packer *packer, int64_t value);
+void netbroker_pack_double(struct netbroker_packer *packer, double value);
+void netbroker_pack_str(struct netbroker_packer *packer, const char *text);
+void netbroker_pack_str_n(struct netbroker_packer *packer, const char *bytes, size_t length);
+void netbroker_pack_bin(struct netbroker_packer *packer, const void *bytes, size_t length);
+/* The members follow: `count` values, or `count` pairs of key and value. */
+void netbroker_pack_array(struct netbroker_packer *packer, uint32_t count);
+void netbroker_pack_map(struct netbroker_packer *packer, uint32_t count);
+void netbroker_packer_free(struct netbroker_packer *packer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * Inside the library: a session, what lives in it, and the frames it sends.
+ *
+ *   session.c  life of a session, generic commands
+ *   receive.c  bytes from the broker -> frames -> replies and events
+ *   socket.c server.c   the two kinds of actors: commands out, events in
+ *   wait.c stream.c     blocking convenience
+ */
+#ifndef NBC_SESSION_H
+#define NBC_SESSION_H
+
+#include "frame_scan.h"
+#include "netbroker.h"
+#include "outbox.h"
+#include "requests.h"
+#include "table.h"
+
+enum nbc_kind { NBC_SESSION, NBC_SOCKET, NBC_SERVER };
+
+/* The head of a socket and of a server. */
+struct nbc_actor {
+    enum nbc_kind kind;
+    uint64_t id;
+    struct netbroker_session *session;
+};
+
+struct netbroker_session {
+    int fd;
+    struct netbroker_options options; /* defaults filled in; name and version not kept */
+    struct nbc_outbox outbox;
+    struct nbc_requests requests;
+    struct nbc_table actors; /* by id */
+    uint64_t next_id; /* odd */
+    uint64_t unflushed;
+    size_t write_chunk; /* largest payload of one write */
+    unsigned char *in; /* received, not yet handled */
+    size_t in_length, in_capacity;
+    bool in_filled; /* by the last read */
+    struct nbc_frame_scan scan; /* of the frame at the start of in */
+    struct netbroker_error error; /* why it ends, as the broker said */
+    int failure; /* negative errno once the session is over */
+    bool write_broken; /* nothing can be sent; what was sent to us is still read */
+    bool dispatching;
+    bool free_wanted;
+};
+
+void *nbc_allocate(struct netbroker_session *session, size_t size); /* zeroed, or NULL */
+void nbc_release(struct netbroker_session *session, void *block);
+
+/* Frames to the broker. Between begin and end the body is packed into frame->packer. */
+struct nbc_frame {
+    struct netbroker_session *session;
+    struct netbroker_packer *packer;
+    size_t begin;
+    bool is_request;
+    uint32_t msgid;
+};
+
+/* `params`: 1 (target only) or 2 (a body follows). `request`: NULL for a notification.
+ * 0, -ENOTCONN, -ENOMEM, -ENOBUFS. */
+int nbc_frame_begin(struct nbc_frame *frame, struct netbroker_session *session, const char *method,
+                    uint64_t target, unsigned params, const struct nbc_request *request);
+/* 0, or -ENOMEM and it is as if it had not begun. */
+int nbc_frame_end(struct nbc_frame *frame);
+
+/* A notification without a body. */
+int nbc_command(struct nbc_actor *actor, const char *method);
+
+/* netbroker_call() with the msgid, for nbc_call_forget(): the answer will be dropped. */
+int nbc_call(struct netbroker_session *session, const char *method, uint64_t target, const void *body,
+             size_t body_length, netbroker_reply_fn *on_reply, void *context, uint32_t *ret_msgid);
+void nbc_call_forget(struct netbroker_session *session, uint32_t msgid);
+
+/* Reads what there is, once, and calls back. 0 or negative errno. */
+int nbc_receive(struct netbroker_session *session);
+
+/* Socket and server sides of events; each gives 0 or -EBADMSG. `body` is empty when the event has none. */
+int nbc_socket_on_connect(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_socket_on_data(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_socket_on_end(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_socket_on_timeout(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_socket_on_error(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_socket_on_close(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_server_on_listening(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_server_on_connection(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_server_on_drop(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_server_on_error(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_server_on_close(struct nbc_actor *actor, struct netbroker_cursor body);
+
+/* The session is over: tells the owner, frees. Leaves the table alone. */
+void nbc_socket_lost(struct nbc_actor *actor, const struct netbroker_error *error);
+void nbc_server_lost(struct nbc_actor *actor, const struct netbroker_error *error);
+
+struct nbc_connection;
+/* A connection that a server accepted. 0, -ENOMEM, or -EBADMSG for an id that cannot be. */
+int nbc_socket_accepted(struct netbroker_session *session, const struct nbc_connection *connection,
+                        bool half_open, struct netbroker_socket **ret_socket);
+
+#endif

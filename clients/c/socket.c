@@ -1,0 +1,457 @@
+#include "decode.h"
+#include "pack.h"
+#include "schema.h"
+#include "session.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    /* Bytes of a write's frame before its payload, at most. */
+    WRITE_HEADER = 64,
+    /* Below this a copy is cheaper than a vector of its own. */
+    BORROW_MINIMUM = 4 << 10,
+};
+
+struct netbroker_socket {
+    struct nbc_actor actor;
+    const struct netbroker_socket_events *events;
+    void *context;
+    uint64_t unflushed;
+    bool half_open; /* this side stays open after the peer's end */
+    bool ended; /* nothing can be written any more */
+    bool destroyed; /* by us: errors are of no interest */
+    bool failed; /* on_error has been called */
+    bool needs_drain;
+    bool is_unix;
+    bool has_peer;
+    struct netbroker_peer peer;
+    struct netbroker_endpoints endpoints;
+};
+
+static const struct netbroker_socket_events no_events;
+
+static struct netbroker_socket *as_socket(struct nbc_actor *actor)
+{
+    return (struct netbroker_socket *)actor;
+}
+
+/* ---- life ---- */
+
+static int add(struct netbroker_session *session, uint64_t id, struct netbroker_socket **ret_socket)
+{
+    struct netbroker_socket *socket = nbc_allocate(session, sizeof *socket);
+    if (!socket)
+        return -ENOMEM;
+    socket->actor = (struct nbc_actor){NBC_SOCKET, id, session};
+    socket->events = &no_events;
+    int result = nbc_table_add(&session->actors, id, socket);
+    if (result < 0)
+        nbc_release(session, socket);
+    else
+        *ret_socket = socket;
+    return result;
+}
+
+static void fail(struct netbroker_socket *socket, const struct netbroker_error *error)
+{
+    if (socket->failed || socket->destroyed)
+        return;
+    socket->failed = socket->ended = true;
+    if (socket->events->on_error)
+        socket->events->on_error(socket, socket->context, error);
+}
+
+static void finish(struct netbroker_socket *socket, const struct netbroker_closed *closed)
+{
+    struct netbroker_session *session = socket->actor.session;
+    socket->ended = socket->destroyed = true;
+    session->unflushed -= socket->unflushed;
+    socket->unflushed = 0;
+    if (socket->events->on_close)
+        socket->events->on_close(socket, socket->context, closed);
+    nbc_release(session, socket);
+}
+
+/* It never came to be: no close event will tell. */
+static void on_created(struct netbroker_session *session, const struct nbc_request *request,
+                       const struct netbroker_reply *reply)
+{
+    struct netbroker_socket *socket = nbc_table_get(&session->actors, request->target);
+    if (!reply->error || !socket)
+        return;
+    fail(socket, reply->error);
+    nbc_table_remove(&session->actors, request->target);
+    finish(socket, &(struct netbroker_closed){.had_error = true});
+}
+
+static void pack_connect(struct netbroker_packer *packer, const struct netbroker_connect_options *options)
+{
+    struct nbc_map map = nbc_map_begin(packer);
+    if (options->path) {
+        nbc_map_key(&map, "path");
+        netbroker_pack_bin(packer, options->path, strlen(options->path));
+    } else {
+        nbc_map_key(&map, "port");
+        netbroker_pack_uint(packer, options->port);
+    }
+    nbc_map_text(&map, "host", options->host);
+    nbc_map_number(&map, "family", options->family);
+    nbc_map_text(&map, "localAddress", options->local_address);
+    nbc_map_number(&map, "localPort", options->local_port);
+    nbc_map_flag(&map, "allowHalfOpen", options->allow_half_open);
+    nbc_map_flag(&map, "noDelay", options->no_delay);
+    nbc_map_flag(&map, "keepAlive", options->keep_alive);
+    nbc_map_number(&map, "keepAliveInitialDelay", options->keep_alive_initial_delay);
+    nbc_map_number(&map, "timeout", options->timeout);
+    nbc_map_number(&map, "readChunk", options->read_chunk);
+    nbc_map_end(&map);
+}
+
+static int send_create(struct netbroker_session *session, uint64_t id,
+                       const struct netbroker_connect_options *options)
+{
+    struct nbc_frame frame;
+    int result = nbc_frame_begin(&frame, session, NETBROKER_METHOD_NET_CREATE_CONNECTION, id, 2,
+                                 &(struct nbc_request){.on_reply = on_created, .target = id});
+    if (result < 0)
+        return result;
+    pack_connect(frame.packer, options);
+    return nbc_frame_end(&frame);
+}
+
+int netbroker_create_connection(struct netbroker_session *session,
+                                const struct netbroker_connect_options *options,
+                                const struct netbroker_socket_events *events, void *context,
+                                struct netbroker_socket **ret_socket)
+{
+    struct netbroker_socket *socket;
+    int result = add(session, session->next_id, &socket);
+    if (result < 0)
+        return result;
+    result = send_create(session, session->next_id, options);
+    if (result < 0) {
+        nbc_table_remove(&session->actors, session->next_id);
+        nbc_release(session, socket);
+        return result;
+    }
+    session->next_id += 2;
+    socket->half_open = options->allow_half_open;
+    socket->is_unix = options->path != NULL;
+    netbroker_socket_set_events(socket, events, context);
+    *ret_socket = socket;
+    return 0;
+}
+
+int nbc_socket_accepted(struct netbroker_session *session, const struct nbc_connection *connection,
+                        bool half_open, struct netbroker_socket **ret_socket)
+{
+    uint64_t id = connection->socket;
+    if (id == 0 || id % 2 != 0 || nbc_table_get(&session->actors, id))
+        return -EBADMSG;
+    struct netbroker_socket *socket;
+    int result = add(session, id, &socket);
+    if (result < 0)
+        return result;
+    socket->half_open = half_open;
+    socket->endpoints = connection->endpoints;
+    socket->is_unix = connection->endpoints.local.family == 0;
+    socket->has_peer = connection->has_peer;
+    socket->peer = connection->peer;
+    *ret_socket = socket;
+    return 0;
+}
+
+/* ---- events ---- */
+
+int nbc_socket_on_connect(struct nbc_actor *actor, struct netbroker_cursor body)
+{
+    struct netbroker_socket *socket = as_socket(actor);
+    int result = nbc_decode_endpoints(body, &socket->endpoints);
+    if (result == 0 && socket->events->on_connect && !socket->destroyed)
+        socket->events->on_connect(socket, socket->context);
+    return result;
+}
+
+int nbc_socket_on_data(struct nbc_actor *actor, struct netbroker_cursor body)
+{
+    struct netbroker_socket *socket = as_socket(actor);
+    struct netbroker_value value;
+    if (netbroker_read(&body, &value) < 0 || (value.type != NETBROKER_BIN && value.type != NETBROKER_STR))
+        return -EBADMSG;
+    if (socket->events->on_data && !socket->destroyed)
+        socket->events->on_data(socket, socket->context, value.slice.bytes, value.slice.length);
+    return 0;
+}
+
+int nbc_socket_on_end(struct nbc_actor *actor, struct netbroker_cursor body)
+{
+    struct netbroker_socket *socket = as_socket(actor);
+    socket->ended |= !socket->half_open;
+    if (socket->events->on_end && !socket->destroyed)
+        socket->events->on_end(socket, socket->context);
+    return 0;
+}
+
+int nbc_socket_on_timeout(struct nbc_actor *actor, struct netbroker_cursor body)
+{
+    struct netbroker_socket *socket = as_socket(actor);
+    if (socket->events->on_timeout && !socket->destroyed)
+        socket->events->on_timeout(socket, socket->context);
+    return 0;
+}
+
+int nbc_socket_on_error(struct nbc_actor *actor, struct netbroker_cursor body)
+{
+    struct netbroker_error error;
+    int result = nbc_decode_error(body, &error);
+    if (result == 0)
+        fail(as_socket(actor), &error);
+    return result;
+}
+
+int nbc_socket_on_close(struct nbc_actor *actor, struct netbroker_cursor body)
+{
+    struct netbroker_closed closed;
+    int result = nbc_decode_closed(body, &closed);
+    if (result < 0)
+        return result;
+    nbc_table_remove(&actor->session->actors, actor->id);
+    finish(as_socket(actor), &closed);
+    return 0;
+}
+
+void nbc_socket_lost(struct nbc_actor *actor, const struct netbroker_error *error)
+{
+    fail(as_socket(actor), error);
+    finish(as_socket(actor), &(struct netbroker_closed){.had_error = true});
+}
+
+/* ---- writing ---- */
+
+static void on_written(struct netbroker_session *session, const struct nbc_request *request,
+                       const struct netbroker_reply *reply)
+{
+    struct netbroker_socket *socket = nbc_table_get(&session->actors, request->target);
+    if (!socket)
+        return;
+    socket->unflushed -= request->bytes;
+    session->unflushed -= request->bytes;
+    if (reply->error) {
+        fail(socket, reply->error);
+    } else if (socket->needs_drain && socket->unflushed <= session->options.high_water_mark / 2) {
+        socket->needs_drain = false;
+        if (socket->events->on_drain && !socket->destroyed)
+            socket->events->on_drain(socket, socket->context);
+    }
+}
+
+/* Room for all of it, so that nothing can fail half way. */
+static int reserve(struct netbroker_socket *socket, size_t length, bool copies)
+{
+    struct netbroker_session *session = socket->actor.session;
+    if (session->failure || session->write_broken)
+        return -ENOTCONN;
+    if (socket->ended || socket->destroyed)
+        return -EPIPE;
+    if (socket->unflushed > 0 && length > session->options.max_unflushed - socket->unflushed)
+        return -ENOBUFS;
+    size_t chunks = length / session->write_chunk + 1;
+    int result = nbc_requests_reserve(&session->requests, chunks);
+    if (result < 0)
+        return result;
+    return nbc_outbox_reserve(&session->outbox, chunks * WRITE_HEADER + (copies ? length : 0),
+                              copies ? 0 : chunks);
+}
+
+static struct netbroker_packer *pack_header(struct netbroker_socket *socket, size_t length)
+{
+    struct netbroker_session *session = socket->actor.session;
+    struct netbroker_packer *packer = &session->outbox.frames;
+    struct nbc_request request = {
+        .on_reply = on_written, .target = socket->actor.id, .bytes = (uint32_t)length};
+    netbroker_pack_array(packer, 4);
+    netbroker_pack_uint(packer, 0);
+    netbroker_pack_uint(packer, nbc_requests_open(&session->requests, &request));
+    netbroker_pack_str_n(packer, NETBROKER_METHOD_SOCKET_WRITE, sizeof NETBROKER_METHOD_SOCKET_WRITE - 1);
+    netbroker_pack_array(packer, 2);
+    netbroker_pack_uint(packer, socket->actor.id);
+    nbc_pack_bin_header(packer, length);
+    return packer;
+}
+
+static int count_written(struct netbroker_socket *socket, size_t length)
+{
+    struct netbroker_session *session = socket->actor.session;
+    socket->unflushed += length;
+    session->unflushed += length;
+    /* Half of all requests is kept for commands. */
+    if (socket->unflushed >= session->options.high_water_mark ||
+        (length > 0 && session->requests.open > NBC_MAX_REQUESTS / 2))
+        socket->needs_drain = true;
+    return socket->needs_drain ? 1 : 0;
+}
+
+int netbroker_socket_write(struct netbroker_socket *socket, const void *bytes, size_t length)
+{
+    int result = reserve(socket, length, true);
+    if (result < 0)
+        return result;
+    size_t most = socket->actor.session->write_chunk;
+    for (size_t at = 0; at < length;) {
+        size_t chunk = length - at < most ? length - at : most;
+        nbc_pack_raw(pack_header(socket, chunk), (const char *)bytes + at, chunk);
+        at += chunk;
+    }
+    return count_written(socket, length);
+}
+
+int netbroker_socket_write_borrowed(struct netbroker_socket *socket, const void *bytes, size_t length,
+                                    void (*release)(void *context), void *context)
+{
+    if (length < BORROW_MINIMUM) {
+        int result = netbroker_socket_write(socket, bytes, length);
+        if (result >= 0 && release)
+            release(context);
+        return result;
+    }
+    int result = reserve(socket, length, false);
+    if (result < 0)
+        return result;
+    size_t most = socket->actor.session->write_chunk;
+    for (size_t at = 0; at < length;) {
+        size_t chunk = length - at < most ? length - at : most;
+        bool is_last = at + chunk == length;
+        pack_header(socket, chunk);
+        nbc_outbox_borrow(&socket->actor.session->outbox, (const char *)bytes + at, chunk,
+                          is_last ? release : NULL, context);
+        at += chunk;
+    }
+    return count_written(socket, length);
+}
+
+uint64_t netbroker_socket_unflushed(const struct netbroker_socket *socket)
+{
+    return socket->unflushed;
+}
+
+/* ---- commands ---- */
+
+int netbroker_socket_end(struct netbroker_socket *socket)
+{
+    if (socket->ended)
+        return 0;
+    int result = nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_END);
+    if (result == 0)
+        socket->ended = true;
+    return result;
+}
+
+static int destroy(struct netbroker_socket *socket, const char *method)
+{
+    if (socket->destroyed)
+        return 0;
+    int result = nbc_command(&socket->actor, method);
+    if (result == 0)
+        socket->ended = socket->destroyed = true;
+    return result;
+}
+
+int netbroker_socket_destroy(struct netbroker_socket *socket)
+{
+    return destroy(socket, NETBROKER_METHOD_SOCKET_DESTROY);
+}
+
+int netbroker_socket_reset_and_destroy(struct netbroker_socket *socket)
+{
+    return socket->is_unix ? -EOPNOTSUPP : destroy(socket, NETBROKER_METHOD_SOCKET_RESET_AND_DESTROY);
+}
+
+int netbroker_socket_pause(struct netbroker_socket *socket)
+{
+    return nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_PAUSE);
+}
+
+int netbroker_socket_resume(struct netbroker_socket *socket)
+{
+    return nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_RESUME);
+}
+
+int netbroker_socket_ref(struct netbroker_socket *socket)
+{
+    return nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_REF);
+}
+
+int netbroker_socket_unref(struct netbroker_socket *socket)
+{
+    return nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_UNREF);
+}
+
+int netbroker_socket_set_no_delay(struct netbroker_socket *socket, bool on)
+{
+    struct nbc_frame frame;
+    int result = nbc_frame_begin(&frame, socket->actor.session, NETBROKER_METHOD_SOCKET_SET_NO_DELAY,
+                                 socket->actor.id, 2, NULL);
+    if (result < 0)
+        return result;
+    netbroker_pack_map(frame.packer, 1);
+    netbroker_pack_str(frame.packer, "noDelay");
+    netbroker_pack_bool(frame.packer, on);
+    return nbc_frame_end(&frame);
+}
+
+int netbroker_socket_set_keep_alive(struct netbroker_socket *socket, bool on, uint32_t initial_delay_ms)
+{
+    struct nbc_frame frame;
+    int result = nbc_frame_begin(&frame, socket->actor.session, NETBROKER_METHOD_SOCKET_SET_KEEP_ALIVE,
+                                 socket->actor.id, 2, NULL);
+    if (result < 0)
+        return result;
+    struct nbc_map map = nbc_map_begin(frame.packer);
+    nbc_map_flag(&map, "enable", on);
+    nbc_map_number(&map, "initialDelay", initial_delay_ms);
+    nbc_map_end(&map);
+    return nbc_frame_end(&frame);
+}
+
+int netbroker_socket_set_timeout(struct netbroker_socket *socket, uint32_t ms)
+{
+    struct nbc_frame frame;
+    int result = nbc_frame_begin(&frame, socket->actor.session, NETBROKER_METHOD_SOCKET_SET_TIMEOUT,
+                                 socket->actor.id, 2, NULL);
+    if (result < 0)
+        return result;
+    netbroker_pack_map(frame.packer, 1);
+    netbroker_pack_str(frame.packer, "timeout");
+    netbroker_pack_uint(frame.packer, ms);
+    return nbc_frame_end(&frame);
+}
+
+/* ---- properties ---- */
+
+void netbroker_socket_set_events(struct netbroker_socket *socket,
+                                 const struct netbroker_socket_events *events, void *context)
+{
+    socket->events = events ? events : &no_events;
+    socket->context = context;
+}
+
+uint64_t netbroker_socket_id(const struct netbroker_socket *socket)
+{
+    return socket->actor.id;
+}
+
+struct netbroker_session *netbroker_socket_session(const struct netbroker_socket *socket)
+{
+    return socket->actor.session;
+}
+
+const struct netbroker_endpoints *netbroker_socket_endpoints(const struct netbroker_socket *socket)
+{
+    return &socket->endpoints;
+}
+
+const struct netbroker_peer *netbroker_socket_peer(const struct netbroker_socket *socket)
+{
+    return socket->has_peer ? &socket->peer : NULL;
+}
