@@ -39,13 +39,19 @@ static inline uint32_t nb_head_size(uint8_t first)
     return 1u + nb_head_rows[first].length_size;
 }
 
-/* The length_size bytes at data, big-endian. */
-static inline uint64_t nb_load(const uint8_t *data, uint32_t length_size)
+/* The big-endian number of 1, 2, 4 or 8 bytes at data. */
+static inline uint64_t nb_load(const uint8_t *data, uint32_t size)
 {
-    uint64_t value = 0;
-    for (uint32_t i = 0; i < length_size; i++)
-        value = value << 8 | data[i];
-    return value;
+    uint32_t half;
+    switch (size) {
+    case 1:
+        return data[0];
+    case 2:
+        return (uint64_t)data[0] << 8 | data[1];
+    default:
+        half = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3];
+        return size == 4 ? half : (uint64_t)half << 32 | nb_load(data + 4, 4);
+    }
 }
 
 /* Needs nb_head_size(*data) bytes. */

@@ -85,23 +85,26 @@ static bool next_is_absent(struct nb_cursor cursor)
     return nb_value_is_absent(&value);
 }
 
-static bool check_count(const struct nb_method *method, struct nb_cursor cursor, uint32_t count,
-                        struct nb_fault *fault)
+static bool refuse_count(struct nb_fault *fault, const char *argument, const char *reason, uint32_t count)
 {
     char received[32];
     snprintf(received, sizeof received, "%u values", count);
-    if (count > 3) {
-        nb_fault_value(fault, "params", "must be [target], [target, body] or [target, body, options]",
-                       received);
-        return false;
-    }
+    nb_fault_value(fault, argument, reason, received);
+    return false;
+}
+
+/* The cursor stands behind the target. */
+static bool check_count(const struct nb_method *method, struct nb_cursor cursor, uint32_t count,
+                        struct nb_fault *fault)
+{
+    if (count > 3)
+        return refuse_count(fault, "params", "must be [target], [target, body] or [target, body, options]",
+                            count);
     if (count < 3 || method->hot)
         return true;
     nb_cursor_skip(&cursor);
-    if (next_is_absent(cursor))
-        return true;
-    nb_fault_value(fault, "options", "stand in the body of this method", received);
-    return false;
+    return next_is_absent(cursor) ||
+           refuse_count(fault, "options", "stand in the body of this method", count);
 }
 
 static bool decode_hot(struct nb_cursor *cursor, uint32_t count, size_t max_write, struct nb_request *request,
