@@ -240,18 +240,15 @@ static int read_options(struct nb_config *config, int argc, char **argv, FILE *c
     return UV_EINVAL;
 }
 
-static int find_socket(struct nb_config *config, FILE *complaints)
+/* Without any, the socket must be inherited. */
+static void find_socket(struct nb_config *config)
 {
     const char *directory = getenv("XDG_RUNTIME_DIR");
-    if (*config->socket)
-        return 0;
-    if (!directory || !*directory) {
-        fprintf(complaints, "netbroker: no socket path: give --socket, or set NETBROKER_SOCKET or XDG_RUNTIME_DIR\n");
-        return UV_EINVAL;
-    }
-    if (snprintf(config->socket, sizeof config->socket, "%s/netbroker.sock", directory) < (int)sizeof config->socket)
-        return 0;
-    return UV_ENAMETOOLONG;
+    if (*config->socket || !directory || !*directory)
+        return;
+    if (snprintf(config->socket, sizeof config->socket, "%s/netbroker.sock", directory) >=
+        (int)sizeof config->socket)
+        *config->socket = '\0';
 }
 
 static int check_limits(const struct nb_limits *limits, FILE *complaints)
@@ -279,12 +276,11 @@ int nb_config_load(struct nb_config *ret_config, int argc, char **argv, FILE *co
         status = read_environment(&config, complaints);
     if (status == 0)
         status = read_options(&config, argc, argv, complaints);
-    if (status == 0 && !config.shows_help)
-        status = find_socket(&config, complaints);
     if (status == 0)
         status = check_limits(&config.limits, complaints);
     if (status < 0)
         return status;
+    find_socket(&config);
     if (!config.workers)
         config.workers = uv_available_parallelism() < WORKERS_MAX ? uv_available_parallelism() : WORKERS_MAX;
     *ret_config = config;

@@ -12,7 +12,7 @@
 enum { NB_CONFIG_TEXT = 4096 };
 
 struct nb_config {
-    char socket[NB_CONFIG_TEXT]; /* path; "": to be found from XDG_RUNTIME_DIR */
+    char socket[NB_CONFIG_TEXT]; /* path; "": none was given, nor XDG_RUNTIME_DIR */
     char file[NB_CONFIG_TEXT]; /* "": none */
     unsigned workers; /* 0: the number of cores */
     unsigned stop_deadline; /* ms that clients get at the end */

@@ -298,6 +298,10 @@ static int open_control(struct nb_control_socket *control, const struct nb_confi
         fprintf(stderr, "netbroker: none of the inherited descriptors is a listening Unix stream socket\n");
         return inherited;
     }
+    if (!*config->socket) {
+        fprintf(stderr, "netbroker: no socket path: give --socket, or set NETBROKER_SOCKET or XDG_RUNTIME_DIR\n");
+        return UV_EINVAL;
+    }
     mode_t mode = config->policy.count ? 0666 : 0600;
     int status = nb_control_socket_open(control, config->socket, mode, &reason);
     if (status < 0)
@@ -305,11 +309,11 @@ static int open_control(struct nb_control_socket *control, const struct nb_confi
     return status;
 }
 
-static void announce_ready(const struct nb_config *config)
+static void announce_ready(const struct nb_config *config, bool inherited)
 {
     char line[NB_CONFIG_TEXT + 64];
-    int length = snprintf(line, sizeof line, "ready socket=%s pid=%d workers=%u\n", config->socket, getpid(),
-                          config->workers);
+    int length = snprintf(line, sizeof line, "ready socket=%s pid=%d workers=%u\n",
+                          inherited ? "inherited" : config->socket, getpid(), config->workers);
     if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
         return;
     nb_systemd_notify("READY=1");
@@ -324,7 +328,7 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
     start_thread_pool(&runtime);
     if ((status = start_daemon(&runtime, config, control)) < 0 || (status = nb_runtime_start(&runtime)) < 0)
         return status; /* the process ends: what is half made goes with it */
-    announce_ready(config);
+    announce_ready(config, control->lock < 0);
     nb_runtime_run(&runtime);
     nb_runtime_finish(&runtime);
     return 0;

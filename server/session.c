@@ -12,6 +12,7 @@
 enum {
     FRAMES_A_TURN = 512, /* started before others get their turn, and before their answers are looked at */
     ENDING_LIMIT = 5000, /* ms for the last frames to a client that does not read */
+    GOODBYE_LIMIT = 1000, /* ms for a client that has them to close its end too */
 };
 
 static void receive(struct nb_actor *self, struct nb_message **message);
@@ -100,8 +101,9 @@ void nb_session_end(struct nb_session *session)
     session->is_ending = true;
     nb_log(NB_LOG_INFO, "session ended", "session=%s frames_in=%llu frames_out=%llu", session->name,
            (unsigned long long)session->frames_in, (unsigned long long)session->frames_out);
-    nb_stream_stop_reading(&session->stream);
     stop_actors(session);
+    if (!session->input_ended)
+        nb_stream_start_reading(&session->stream);
     if (nb_timer_start(&session->timer, session->actor.loop, ENDING_LIMIT, on_ending_limit) < 0)
         nb_stream_close(&session->stream);
     else
@@ -275,6 +277,10 @@ static uint8_t *reserve(struct nb_stream *stream, size_t *ret_size)
 static void on_bytes(struct nb_stream *stream, size_t length)
 {
     struct nb_session *session = NB_SESSION_OF(stream, stream);
+    if (session->is_ending) {
+        nb_frame_input_finish(&session->input);
+        return;
+    }
     nb_frame_input_commit(&session->input, length);
     nb_session_pump(session);
 }
@@ -283,7 +289,10 @@ static void on_end(struct nb_stream *stream)
 {
     struct nb_session *session = NB_SESSION_OF(stream, stream);
     session->input_ended = true;
-    nb_session_pump(session);
+    if (session->output_ended)
+        nb_stream_close(stream);
+    else
+        nb_session_pump(session);
 }
 
 /* ---- the stream's other news ---- */
@@ -296,11 +305,18 @@ static void on_sent(struct nb_stream *stream, size_t length)
         nb_session_output_sent(session);
 }
 
+/*
+ * Closing with bytes of the client's unread, or while it still writes, would
+ * break its writing before it has read the last frames: they are dropped until
+ * it has closed its end.
+ */
 static void on_shut(struct nb_stream *stream, int status)
 {
-    (void)status;
-    nb_stream_discard_input(stream); /* unread bytes would make the client's last read fail */
-    nb_stream_close(stream);
+    struct nb_session *session = NB_SESSION_OF(stream, stream);
+    session->output_ended = true;
+    if (status < 0 || session->input_ended ||
+        nb_timer_start(&session->timer, session->actor.loop, GOODBYE_LIMIT, on_ending_limit) < 0)
+        nb_stream_close(stream);
 }
 
 static void on_failure(struct nb_stream *stream, int status, const char *syscall)

@@ -21,7 +21,8 @@
 /*
  *   OPEN --(end of input, session.close, fatal error, stop)--> ENDING --> gone
  *
- * ENDING: nothing is read; what is queued still goes to the client, within a limit.
+ * ENDING: what is queued still goes to the client, within a limit; what it sends
+ * is dropped.
  */
 struct nb_session {
     struct nb_actor actor;
@@ -48,7 +49,7 @@ struct nb_session {
 
     uint64_t frames_in, frames_out;
     bool has_started; /* a first frame came */
-    bool input_ended;
+    bool input_ended, output_ended;
     bool is_ending;
     bool stream_in_use; /* from open to on_closed */
     bool stop_has_begun;

@@ -112,12 +112,12 @@ struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_
         return &out_of_memory;
     const char *code = code_of(status);
     char port_text[16] = "";
-    if (port >= 0)
+    if (port > 0)
         snprintf(port_text, sizeof port_text, ":%d", port);
     nb_fault_set(&failure->fault, code, NULL, "%s %s: %s %.*s%s", syscall, code, uv_strerror(status),
                  shown(address), (const char *)address.data, port_text);
     failure->fault.map.address = keep(failure, address);
-    failure->fault.map.has_port = true;
+    failure->fault.map.has_port = port != 0;
     failure->fault.map.port = port;
     set_system(failure, status, syscall);
     return failure;
@@ -226,6 +226,14 @@ struct nb_failure *nb_failure_socket_closed(void)
 struct nb_failure *nb_failure_destroyed(const char *what)
 {
     return nb_failure_make("ERR_STREAM_DESTROYED", NULL, "Cannot call %s after a stream was destroyed", what);
+}
+
+struct nb_failure *nb_failure_timeout(double received)
+{
+    struct nb_failure *failure = nb_failure_range("msecs", "a non-negative finite number", received);
+    if (failure->shares != CONSTANT)
+        failure->fault.map.argument = nb_slice_of("timeout");
+    return failure;
 }
 
 /* A TypeError that shows a text of the client's and names the field it came in. */

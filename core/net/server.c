@@ -337,7 +337,8 @@ static void listen_on_path(struct nb_server *server, const nb_ServerListen *para
     struct nb_path_identity identity;
     int fd = nb_listen_unix(params->path, server->order.backlog, path_mode(params), &identity);
     if (fd < 0) {
-        fail_listen(server, nb_failure_listen(fd, "listen", params->path, -1));
+        int status = fd == UV_ENOENT ? UV_EACCES : fd; /* as libuv, and so Node, tells it on every system */
+        fail_listen(server, nb_failure_listen(status, "listen", params->path, -1));
         return;
     }
     memcpy(server->path, params->path.data, params->path.length);
@@ -439,7 +440,8 @@ static struct nb_failure *check_listen(const struct nb_server *server, const nb_
                                "Listen method has been called more than once without closing.");
     if (names_nothing(params))
         return nb_failure_make("ERR_INVALID_ARG_VALUE", "TypeError",
-                               "The argument 'options' must have the property \"port\" or \"path\"");
+                               "The argument 'options' must have the property \"port\" or \"path\". "
+                               "Received an object without them");
     return NULL;
 }
 

@@ -413,7 +413,7 @@ void nb_socket_touch(struct nb_socket *socket)
 struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout)
 {
     if (!(timeout >= 0) || isinf(timeout))
-        return nb_failure_range("timeout", "a non-negative finite number", timeout);
+        return nb_failure_timeout(timeout);
     socket->timeout = timeout > TIMEOUT_MAX ? TIMEOUT_MAX : timeout;
     if (timeout > 0 && timeout < 1)
         socket->timeout = 1;

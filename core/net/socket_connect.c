@@ -130,9 +130,10 @@ static bool bind_if_wanted(struct nb_socket *socket, int fd)
     if (!local.family)
         local.family = socket->remote.family;
     int status = bind_local(fd, &local);
+    if (status == UV_EAFNOSUPPORT)
+        status = UV_EINVAL; /* Node's word for an address of the other family */
     if (status < 0)
-        note_failure(dial, status == UV_EADDRINUSE ? nb_failure_connect(status, &socket->remote, dial->path, &local)
-                                                   : nb_failure_bind(status, &local));
+        note_failure(dial, nb_failure_bind(status, &local));
     return status == 0;
 }
 
