@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 from types import TracebackType
 from typing import Any, Callable, Dict, Generator, List, Mapping, Optional, Protocol, Tuple, Type, Union
 
@@ -26,6 +27,9 @@ READ_BUFFER = 256 * 1024  # bytes taken from the kernel at a time
 LARGEST_FRAME = 16 * 1024 * 1024  # bytes of one incoming frame; more is a broken broker
 CLOSE_DEADLINE = 10.0  # seconds; the broker lets queued bytes linger for 5
 DEFAULT_MAX_WRITE = 1024 * 1024
+
+EMPTY_BIN_SIZE = 2  # bytes of an empty byte string in MessagePack
+BIN_HEADER = struct.Struct(">BI")  # of a byte string of any length
 
 Failure = Union[None, Mapping[str, Any], SessionLost]  # an error map as it came, or that none will come
 Settle = Callable[[Failure, Any], None]
@@ -61,7 +65,7 @@ class Session(asyncio.BufferedProtocol):
         self._next_target = 1
         self._last_msgid = 0
         self._pack = msgpack.Packer().pack
-        self._frames: List[bytes] = []  # not yet given to the kernel
+        self._frames: List[Union[bytes, memoryview]] = []  # not yet given to the kernel
         self._unpacker = msgpack.Unpacker(max_buffer_size=LARGEST_FRAME, strict_map_key=False)
         self._buffer = memoryview(bytearray(READ_BUFFER))
         self._transport: asyncio.Transport  # from connection_made on
@@ -99,10 +103,10 @@ class Session(asyncio.BufferedProtocol):
         """
         self.send((2, method, (target, *body)))
 
-    def call(self, settle: Settle, method: str, params: Tuple[Any, ...]) -> None:
+    def call(self, settle: Settle, method: str, params: Tuple[Any, ...], payload: Union[bytes, memoryview] = b"") -> None:
         """Sends a request; `settle(failure, result)` is called once, with the answer.
 
-        The cheap form of `request`: no future, no exception made.
+        The cheap form of `request`: no future, no exception made. `payload` as in `send`.
         """
         if self._lost is not None:
             self._loop.call_soon(settle, self._lost, None)
@@ -111,12 +115,20 @@ class Session(asyncio.BufferedProtocol):
         while msgid in self._open_requests:
             msgid = (msgid + 1) & 0xFFFFFFFF
         self._last_msgid = msgid
-        self.send((0, msgid, method, params))
+        self.send((0, msgid, method, params), payload)
         self._open_requests[msgid] = settle
 
-    def send(self, frame: Tuple[Any, ...]) -> None:
-        """Queues one frame; it leaves in this turn of the loop."""
-        self._frames.append(self._pack(frame))
+    def send(self, frame: Tuple[Any, ...], payload: Union[bytes, memoryview] = b"") -> None:
+        """Queues one frame; it leaves in this turn of the loop.
+
+        `payload` takes the place of an empty bytes object at the end of `frame`,
+        and saves the copies that packing it would cost.
+        """
+        if payload:
+            head = self._pack(frame)[:-EMPTY_BIN_SIZE]
+            self._frames += (head + BIN_HEADER.pack(0xC6, len(payload)), payload)
+        else:
+            self._frames.append(self._pack(frame))
         if not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
@@ -212,9 +224,9 @@ class Session(asyncio.BufferedProtocol):
     async def close(self) -> None:
         """Ends the session: servers stop, connections are ended by the broker.
 
-        Bytes already written still reach their peers: the broker passes them on,
-        then ends those connections. Returns when the broker has let go of the
-        session, or after CLOSE_DEADLINE.
+        What was sent to the broker still reaches its peers. What waits in a
+        transport's buffer is lost: close the transport and wait for that first.
+        Returns when the broker has let go of the session, or after CLOSE_DEADLINE.
         """
         if self._lost is None:
             self._flush()
@@ -289,6 +301,8 @@ class Session(asyncio.BufferedProtocol):
                 settle = self._open_requests.pop(frame[1], None)
                 if settle is not None:
                     settle(frame[2], frame[3])
+            else:
+                raise ValueError(f"a frame of an unknown kind: {str(frame)[:100]}")
 
     def _flush(self) -> None:
         self._flush_is_due = False

@@ -19,7 +19,8 @@ Payload = Union[bytes, bytearray, memoryview]
 
 WRITE_HIGH = 256 * 1024  # bytes buffered at which the protocol is told to pause
 SLACK = 16 * 1024  # bytes sent without asking when they have reached the kernel
-CHUNK = 64 * 1024  # largest payload of one frame
+CHUNK = 64 * 1024  # bytes of payload in one frame, unless maxWrite is less
+WORTH_SPARING = 8 * 1024  # bytes of a payload above which copying costs more than care
 SOCKET_WINDOW = 256 * 1024  # bytes in flight of one socket
 SESSION_WINDOW = 1024 * 1024  # of all; at 2 MiB the broker stops listening to the session
 
@@ -54,6 +55,7 @@ class SocketTransport(asyncio.Transport):
         self._held: Deque[Tuple[str, Any]] = deque()  # events that came while paused
         self._peer_ended = False
 
+        self._chunk = min(CHUNK, session.max_write)
         self._queue: Deque[Payload] = deque()
         self._queued = 0  # bytes in _queue
         self._in_flight = 0  # bytes sent and asked for, not yet in the kernel
@@ -92,38 +94,35 @@ class SocketTransport(asyncio.Transport):
     # ---- events ----
 
     def on_event(self, name: str, body: Any) -> None:
-        if name == "socket.data":
-            if self._reading_paused or self._held:
-                self._held.append((name, body))
-            elif not self._closing:
-                self._deliver(body)
-        elif name == "socket.end":
-            self._peer_ended = True
-            self._in_order(name, body)
-        elif name == "socket.error":
-            self._error = from_map(body)
-        elif name == "socket.close":
-            if self._error is None and not self._closing:
-                self._in_order(name, body)
-            else:
-                self._lose(self._error)
+        if name == "socket.data" and not self._reading_paused and not self._held:
+            self._deliver(body)
         elif name == "socket.connect":
             self.opened(body)
+        elif name == "socket.error":
+            self._error = from_map(body)
+        elif name == "socket.close" and (self._error is not None or self._closing):
+            self._lose(self._error)
+        elif self._reading_paused or self._held:
+            self._held.append((name, body))
+        else:
+            self._handle(name, body)
 
     def on_session_lost(self, error: SessionLost) -> None:
         self._lose(error)
 
-    def _in_order(self, name: str, body: Any) -> None:
-        if self._reading_paused or self._held:
-            self._held.append((name, body))
+    def _handle(self, name: str, body: Any) -> None:
+        """One of the events that must wait while reading is paused."""
+        if name == "socket.data":
+            self._deliver(body)
         elif name == "socket.end":
+            self._peer_ended = True
             self._deliver_eof()
         elif name == "socket.close":
             self._lose(None)
-        else:
-            self._deliver(body)
 
     def _deliver(self, data: bytes) -> None:
+        if self._closing:
+            return
         try:
             self._receiver.data_received(data)
         except (SystemExit, KeyboardInterrupt):
@@ -185,13 +184,7 @@ class SocketTransport(asyncio.Transport):
     def _release_held(self) -> None:
         held = self._held
         while held and not self._reading_paused and not self._closing:
-            name, body = held.popleft()
-            if name == "socket.data":
-                self._deliver(body)
-            elif name == "socket.end":
-                self._deliver_eof()
-            else:
-                self._lose(None)
+            self._handle(*held.popleft())
         if not self._reading_paused and not self._closing:
             self._session.notify("socket.resume", self._target)
 
@@ -208,10 +201,10 @@ class SocketTransport(asyncio.Transport):
         if self._closing or not data:
             return
         size = len(data)
-        if not self._queue and size <= CHUNK and self._may_send(size):
+        if not self._queue and size <= self._chunk and self._may_send(size):
             self._send(data, size)
         else:
-            self._queue.append(data)
+            self._queue.append(data if size <= self._chunk else memoryview(data))
             self._queued += size
             self._send_queued()
         if not self._protocol_paused and self._in_flight + self._queued > self._high:
@@ -225,28 +218,29 @@ class SocketTransport(asyncio.Transport):
         )
 
     def _send(self, data: Payload, size: int) -> None:
+        params, payload = ((self._target, data), b"") if size < WORTH_SPARING else ((self._target, b""), data)
         unasked = self._unasked + size
         if unasked < SLACK and not self._asked and unasked <= self._high:
             self._unasked = unasked
-            self._session.send((2, "socket.write", (self._target, data)))
+            self._session.send((2, "socket.write", params), payload)
             return
         self._unasked = 0
         self._asked.append(unasked)
         self._in_flight += unasked
         self._session.in_flight += unasked
-        self._session.call(self._on_written, "socket.write", (self._target, data))
+        self._session.call(self._on_written, "socket.write", params, payload)
 
     def _send_queued(self) -> None:
         queue = self._queue
         while queue:
-            piece = queue[0][:CHUNK] if len(queue[0]) > CHUNK else queue[0]
-            size = len(piece)
+            piece = queue[0]
+            size = min(len(piece), self._chunk)
             if not self._may_send(size):
                 return
-            if size == len(queue[0]):
+            if size == len(piece):
                 queue.popleft()
             else:
-                queue[0] = memoryview(queue[0])[size:]
+                queue[0], piece = piece[size:], piece[:size]
             self._queued -= size
             self._send(piece, size)
         if self._eof and not self._end_sent:
@@ -317,6 +311,7 @@ class SocketTransport(asyncio.Transport):
         self._closing = self._eof = True
         self._held.clear()
         if self._reading_paused:
+            self._reading_paused = False
             self._session.notify("socket.resume", self._target)
         if self._finished:
             self._destroy()

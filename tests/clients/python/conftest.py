@@ -1,0 +1,71 @@
+"""Fixtures: one daemon for all tests of a run; the client package comes from this checkout."""
+import pathlib
+import sys
+import tempfile
+
+import pytest
+import pytest_asyncio
+
+TESTS = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS.parent / "clients" / "python"))
+
+import netbroker  # noqa: E402
+from support.broker import Broker  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def daemon():
+    """The shared daemon; that it ends with status 0 is asserted when the run ends."""
+    with tempfile.TemporaryDirectory(prefix="nb-py-") as path, Broker(f"{path}/broker.sock") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def complaints(daemon):
+    """No test may make the daemon complain or die."""
+    before = len(daemon.complaints())
+    yield
+    assert daemon.alive(), "\n".join(daemon.stderr[-40:])
+    assert len(daemon.complaints()) == before, "\n".join(daemon.stderr[-40:])
+
+
+@pytest.fixture
+def folder():
+    """A directory whose path leaves room for a Unix socket's name."""
+    with tempfile.TemporaryDirectory(prefix="nb-py-") as path:
+        yield pathlib.Path(path)
+
+
+@pytest.fixture
+def start_broker(folder):
+    """Starts a daemon of the test's own."""
+    started = []
+
+    def start():
+        started.append(Broker(folder / f"broker{len(started)}.sock"))
+        return started[-1]
+
+    yield start
+    for broker in started:
+        if broker.alive():
+            broker.stop()
+
+
+@pytest_asyncio.fixture
+async def session(daemon):
+    """A session that must be empty of sockets and servers when the test is over."""
+    async with netbroker.connect(daemon.path) as opened:
+        yield opened
+        if not opened.is_closed:
+            await until_empty(opened)
+
+
+async def until_empty(session):
+    """Every actor's end was asked for before; the fence shows that it has happened."""
+    held = await session.info()
+    for _ in range(100):
+        if not held["sockets"] and not held["servers"]:
+            return
+        held = await session.info()
+    raise AssertionError(f"left behind in the session: {held}")
