@@ -42,32 +42,32 @@ typedef struct _nb_Hello {
     struct nb_slice group; /* sessions that share listeners (feature group) */
 } nb_Hello;
 
-/* The limits granted to a session; bytes, counts, or milliseconds where said. */
+/* The limits granted to a session: what each bounds, its default, and what passing it leads to. */
 typedef struct _nb_Limits {
     bool has_max_write;
-    uint64_t max_write; /* payload of one write */
+    uint64_t max_write; /* bytes of payload in one write; 1 MiB. ERR_NB_LIMIT */
     bool has_max_frame;
-    uint64_t max_frame;
+    uint64_t max_frame; /* bytes of one frame; maxWrite + 64 KiB. Fatal */
     bool has_max_depth;
-    uint64_t max_depth;
+    uint64_t max_depth; /* arrays and maps within each other; 16. Fatal */
     bool has_max_elements;
-    uint64_t max_elements; /* in one frame */
+    uint64_t max_elements; /* values in one frame, keys of maps too; 4096. Fatal */
     bool has_max_text;
-    uint64_t max_text; /* of one non-payload string */
+    uint64_t max_text; /* bytes of one str or bin that is not payload; 64 KiB. Fatal */
     bool has_max_pending;
-    uint64_t max_pending; /* open requests */
+    uint64_t max_pending; /* requests not answered yet; 65536. ERR_NB_LIMIT */
     bool has_max_sockets;
-    uint64_t max_sockets;
+    uint64_t max_sockets; /* 16384. ERR_NB_LIMIT; servers stop accepting */
     bool has_max_servers;
-    uint64_t max_servers;
+    uint64_t max_servers; /* 1024. ERR_NB_LIMIT */
     bool has_read_chunk;
-    uint64_t read_chunk; /* largest data payload */
+    uint64_t read_chunk; /* bytes in one data event; 64 KiB */
     bool has_out_high;
-    uint64_t out_high; /* frames queued to the client */
+    uint64_t out_high; /* bytes of frames queued to the client above which reading and accepting pause; 1 MiB */
     bool has_out_low;
-    uint64_t out_low;
+    uint64_t out_low; /* bytes below which they go on; 256 KiB */
     bool has_stall_timeout;
-    uint64_t stall_timeout; /* milliseconds */
+    uint64_t stall_timeout; /* milliseconds without progress of a write that holds up the session; 60000. ERR_NB_STALLED */
 } nb_Limits;
 
 typedef struct _nb_Peer {

@@ -4,7 +4,7 @@
 def protocol_md(schema, template):
     """template holds each of the marks below once, on a line of its own."""
     marks = {"@METHODS@": _calls(schema.methods, "params", lambda m: m.output.name), "@EVENTS@": _events(schema),
-             "@TYPES@": _types(schema), "@ERRORS@": _errors(schema), "@LIMITS@": _limits(schema)}
+             "@TYPES@": _types(schema), "@ERRORS@": _errors(schema)}
     for mark, text in marks.items():
         template = template.replace(mark + "\n", text)
     return template
@@ -48,7 +48,3 @@ def _type(message):
 
 def _errors(schema):
     return _table(["code", "when"], [[f"`{e.name}`" + ("†" if e.fatal else ""), e.prose] for e in schema.errors])
-
-
-def _limits(schema):
-    return _table(["name", ""], [[f"`{f.name}`", f.prose] for f in schema.limits()])
