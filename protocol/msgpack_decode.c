@@ -1,11 +1,10 @@
 #include "msgpack_decode.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "inspect.h"
+#include "port.h"
 #include "schema_index.h"
 #include "utf8.h"
 
@@ -218,7 +217,7 @@ static bool decode_port(struct decoder *decoder, const struct place *place, cons
 {
     int64_t port;
     if (nb_value_is_text(value))
-        return nb_decode_port_text(value->bytes, ret_port) || refuse_port(decoder, place, shape, value);
+        return nb_port_of_text(value->bytes, ret_port) || refuse_port(decoder, place, shape, value);
     switch (nb_value_integer(value, 0, UINT16_MAX, &port)) {
     case NB_INTEGER:
         *ret_port = (uint32_t)port;
@@ -401,65 +400,4 @@ bool nb_decode_payload(struct nb_cursor *cursor, struct nb_slice *ret_payload, b
     struct nb_value value = nb_cursor_take(cursor);
     *ret_is_text = value.kind == NB_KIND_STR;
     return nb_value_is_absent(&value) || decode_payload(&decoder, &value, ret_payload);
-}
-
-static bool is_space(uint8_t byte)
-{
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
-static struct nb_slice trim(struct nb_slice text)
-{
-    while (text.length > 0 && is_space(text.data[0]))
-        text.data++, text.length--;
-    while (text.length > 0 && is_space(text.data[text.length - 1]))
-        text.length--;
-    return text;
-}
-
-/* 0x, 0o and 0b, of either case; 0 for none of them. */
-static int base_of(const char *text)
-{
-    if (text[0] != '0')
-        return 0;
-    switch (text[1] | 0x20) {
-    case 'x':
-        return 16;
-    case 'o':
-        return 8;
-    case 'b':
-        return 2;
-    default:
-        return 0;
-    }
-}
-
-/* JavaScript's Number(text), or -1 for what is no number. */
-static double number_of(const char *text)
-{
-    char *end;
-    int base = base_of(text);
-    bool is_number =
-        base ? isxdigit((unsigned char)text[2]) : strspn(text, "0123456789.eE+-") == strlen(text);
-    if (!is_number)
-        return -1;
-    double number = base ? (double)strtoull(text + 2, &end, base) : strtod(text, &end);
-    return *end == '\0' && end != text ? number : -1;
-}
-
-bool nb_decode_port_text(struct nb_slice text, uint32_t *ret_port)
-{
-    char copy[64];
-    text = trim(text);
-    if (text.length == 0 || text.length >= sizeof copy)
-        return false;
-    memcpy(copy, text.data, text.length);
-    copy[text.length] = '\0';
-    if (strlen(copy) != text.length)
-        return false;
-    double number = number_of(copy);
-    if (!(number >= 0 && number <= UINT16_MAX) || number != (uint32_t)number)
-        return false;
-    *ret_port = (uint32_t)number;
-    return true;
 }

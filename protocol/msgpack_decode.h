@@ -25,7 +25,4 @@ bool nb_decode_fields(struct nb_cursor *cursor, const struct nb_shape *shape, ui
 bool nb_decode_payload(struct nb_cursor *cursor, struct nb_slice *ret_payload, bool *ret_is_text,
                        struct nb_fault *ret_fault);
 
-/* A port as Node takes it from text: digits, 0x.., 1e3, spaces around. False: it is none. */
-bool nb_decode_port_text(struct nb_slice text, uint32_t *ret_port);
-
 #endif
