@@ -36,6 +36,7 @@ static int init_account(struct nb_session *session)
         return UV_ENOMEM;
     session->account->max_sockets = session->limits->max_sockets;
     session->account->read_chunk = session->limits->read_chunk;
+    session->account->in_flight_max = session->limits->out_high;
     return 0;
 }
 
@@ -162,6 +163,7 @@ static void wait_for_relief(struct nb_session *session)
         return;
     }
     session->waits_for_relief = true;
+    nb_session_update_gate(session);
     session->unflushed_before = session->account->unflushed;
     nb_timer_start(&session->timer, session->actor.loop, session->limits->stall_timeout, on_stalled);
 }
@@ -360,6 +362,8 @@ static void take_event(struct nb_session *session, const struct nb_event_message
         nb_actor_stop(&session->actor);
         return;
     }
+    if (event->event->index == NB_EVENT_SOCKET_DATA)
+        nb_account_take_data(session->account, event->body.data.data.length);
     nb_session_send_event(session, event);
     if (event->ends_id)
         nb_handles_remove(&session->handles, event->target);
@@ -385,6 +389,7 @@ static void receive(struct nb_actor *self, struct nb_message **message)
     } else if (class == &nb_relief_class) {
         session->waits_for_relief = false;
         nb_timer_stop(&session->timer);
+        nb_session_update_gate(session);
         nb_session_pump(session);
     } else if (class == &backlog_class) {
         session->has_backlog = false;

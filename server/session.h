@@ -55,7 +55,8 @@ struct nb_session {
     bool stop_has_begun;
     bool has_backlog; /* frames of this session wait for the next turn */
     bool waits_for_relief; /* too much is unflushed */
-    bool waits_for_client; /* too much is queued to it */
+    bool waits_for_client; /* far too much is queued to it */
+    bool output_is_full; /* too much is queued to it for sockets to be read */
 };
 
 /*
@@ -90,6 +91,9 @@ void nb_session_send_event(struct nb_session *session, const struct nb_event_mes
 void nb_session_send_error(struct nb_session *session, uint32_t msgid, const nb_Error *error);
 void nb_session_send_complaint(struct nb_session *session, nb_Error *error, bool fatal);
 void nb_session_send_closing(struct nb_session *session, const struct nb_closing_notice *notice);
+
+/* session_output.c: lets the session's sockets and servers read and accept, or not. */
+void nb_session_update_gate(struct nb_session *session);
 
 /* session_output.c: the queue to the client has become shorter. */
 void nb_session_output_sent(struct nb_session *session);

@@ -3,30 +3,47 @@
 
 #include <string.h>
 
+/* A client may leave its answers unread for a while as it waits for us to read; far less than this. */
+enum { NO_READING_FACTOR = 4 };
+
 static size_t queued(const struct nb_session *session)
 {
-    return session->stream.queue.length + session->held.bytes.length;
+    return session->stream.queue.length + session->held.bytes.length + session->account->in_flight;
 }
 
-/* Sources pause at outHigh; the client's own commands only wait at twice that, when it does not read its answers. */
+/*
+ * Sources pause above outHigh, until outLow. They pause too while the session is
+ * not read: a pause of the client's own could not get through.
+ */
+void nb_session_update_gate(struct nb_session *session)
+{
+    struct nb_account *account = session->account;
+    if (queued(session) > session->limits->out_high)
+        session->output_is_full = true;
+    else if (queued(session) <= session->limits->out_low)
+        session->output_is_full = false;
+    bool closes = session->output_is_full || session->waits_for_relief;
+    if (closes && !account->gate_is_closed)
+        nb_account_close_gate(account);
+    else if (!closes && account->gate_is_closed)
+        nb_account_open_gate(account);
+}
+
+/* The client's own commands only wait when it does not read its answers, which alone can get so far. */
 static void check_queue(struct nb_session *session)
 {
-    if (queued(session) > session->limits->out_high)
-        nb_account_close_gate(session->account);
-    if (session->stream.queue.length > 2 * (size_t)session->limits->out_high)
+    nb_session_update_gate(session);
+    if (session->stream.queue.length > NO_READING_FACTOR * (size_t)session->limits->out_high)
         session->waits_for_client = true;
 }
 
 void nb_session_output_sent(struct nb_session *session)
 {
-    if (queued(session) > session->limits->out_low)
+    nb_session_update_gate(session);
+    if (session->output_is_full || !session->waits_for_client)
         return;
-    if (session->account->gate_is_closed)
-        nb_account_open_gate(session->account);
-    if (session->waits_for_client) {
-        session->waits_for_client = false;
-        nb_session_pump(session);
-    }
+    session->waits_for_client = false;
+    nb_session_pump(session);
 }
 
 /* Queues the frame that was encoded, and its payload. */

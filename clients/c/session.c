@@ -20,6 +20,7 @@ enum {
     DEFAULT_MAX_UNFLUSHED = 4 << 20,
     DEFAULT_MAX_FRAME = 2 << 20,
     DEFAULT_CONNECT_TIMEOUT = 5000,
+    OUTBOX_HIGH = 1 << 20, /* bytes for the broker above which nothing is read from it */
     /* Larger writes are cut, so that the broker passes on their start while the rest is under way. */
     WRITE_CHUNK = 64 << 10,
 };
@@ -223,8 +224,19 @@ int netbroker_fd(const struct netbroker_session *session)
     return session->fd;
 }
 
+/*
+ * A broker that reads no more has its reason in the peers; what it still sends
+ * would only make this program write more. It waits there, where it is bounded.
+ */
+static bool is_backed_up(const struct netbroker_session *session)
+{
+    return session->outbox.frames.length - session->outbox.head > OUTBOX_HIGH;
+}
+
 short netbroker_events(const struct netbroker_session *session)
 {
+    if (is_backed_up(session))
+        return POLLOUT;
     return nbc_outbox_is_empty(&session->outbox) ? POLLIN : POLLIN | POLLOUT;
 }
 
@@ -243,7 +255,9 @@ int netbroker_flush(struct netbroker_session *session)
 
 static int dispatch(struct netbroker_session *session)
 {
-    int result = nbc_receive(session);
+    if (is_backed_up(session))
+        netbroker_flush(session);
+    int result = is_backed_up(session) ? 0 : nbc_receive(session);
     if (result == 0)
         result = session->failure;
     if (result == 0 && !session->free_wanted)

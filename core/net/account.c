@@ -86,6 +86,19 @@ void nb_account_open_gate(struct nb_account *account)
     wake_all(&account->at_gate);
 }
 
+void nb_account_send_data(struct nb_account *account, size_t length)
+{
+    account->in_flight += length;
+    if (account->in_flight > account->in_flight_max)
+        nb_account_close_gate(account);
+}
+
+void nb_account_take_data(struct nb_account *account, size_t length)
+{
+    assert(account->in_flight >= length);
+    account->in_flight -= length;
+}
+
 void nb_account_wait_at_gate(struct nb_account *account, struct nb_waiter *waiter)
 {
     wait_in(&account->at_gate, waiter);

@@ -38,6 +38,8 @@ struct nb_account {
     unsigned shares;
     struct nb_intake intake; /* what the session's sockets read */
     bool gate_is_closed;
+    size_t in_flight; /* payload bytes of data events that the session has not taken yet */
+    size_t in_flight_max; /* the gate closes above this: one turn's reads are bounded too */
     struct nb_waiter *at_gate, *for_vacancy;
     size_t unflushed;
     size_t relief_at; /* a nb_relief message is sent when unflushed falls to this */
@@ -61,6 +63,10 @@ void nb_account_unref(struct nb_account *account);
 /* Waiters wake later, one by one, when the gate opens or a socket goes; waiting twice is waiting once. */
 void nb_account_close_gate(struct nb_account *account);
 void nb_account_open_gate(struct nb_account *account);
+
+/* Bytes on their way to the session in data events: sent by sockets, taken by the session. */
+void nb_account_send_data(struct nb_account *account, size_t length);
+void nb_account_take_data(struct nb_account *account, size_t length);
 void nb_account_wait_at_gate(struct nb_account *account, struct nb_waiter *waiter);
 void nb_account_wait_for_vacancy(struct nb_account *account, struct nb_waiter *waiter);
 void nb_waiter_leave(struct nb_waiter *waiter);

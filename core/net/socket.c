@@ -316,6 +316,7 @@ static void emit_text(struct nb_socket *socket, const uint8_t *data, size_t leng
     event->body.data.data = (struct nb_slice){chunk->bytes, used};
     event->chunk = chunk;
     event->payload_is_text = true;
+    nb_account_send_data(account, used);
     nb_event_send(account, event);
 }
 
@@ -326,6 +327,7 @@ static void emit_bytes(struct nb_socket *socket, struct nb_bytes bytes)
         return;
     event->body.data.data = (struct nb_slice){bytes.data, bytes.length};
     event->chunk = nb_chunk_ref(bytes.chunk);
+    nb_account_send_data(socket->account, bytes.length);
     nb_event_send(socket->account, event);
 }
 
@@ -350,10 +352,12 @@ static void on_end(struct nb_stream *stream)
     if (socket->decoder.encoding != NB_ENCODING_NONE)
         emit_text(socket, NULL, 0);
     nb_event_emit(socket->account, NB_EVENT_SOCKET_END, socket->name);
-    if (socket->has_finished)
+    if (socket->has_finished) {
         nb_socket_close(socket, NULL);
-    else if (!socket->allow_half_open && !socket->is_ending)
+    } else if (!socket->allow_half_open && !socket->is_ending) {
+        socket->was_ended_by_peer = true;
         nb_socket_end_writing(socket);
+    }
 }
 
 static void on_failure(struct nb_stream *stream, int status, const char *syscall)

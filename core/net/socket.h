@@ -88,6 +88,7 @@ struct nb_socket {
     bool needs_drain; /* the queue was at or above high_water_mark */
     bool has_ended; /* the peer sends no more */
     bool is_ending; /* end was asked for: no more writes */
+    bool was_ended_by_peer; /* it is ending because the peer has ended */
     bool has_finished; /* the write side is shut */
     bool wants_reset; /* RST as soon as it is connected */
     bool is_lingering; /* the session is gone; only what is queued is still sent */

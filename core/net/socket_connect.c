@@ -353,7 +353,7 @@ void nb_socket_drop_dial(struct nb_socket *socket)
 static void begin_life(struct nb_socket *socket)
 {
     socket->bytes_read = socket->bytes_written = socket->bytes_sent = 0;
-    socket->has_ended = socket->is_ending = socket->has_finished = false;
+    socket->has_ended = socket->is_ending = socket->has_finished = socket->was_ended_by_peer = false;
     socket->needs_drain = socket->wants_reset = false;
     socket->local = socket->remote = (struct nb_address){0};
     socket->decoder.kept_length = 0;

@@ -115,6 +115,14 @@ static void fail_write(struct nb_socket *socket, struct nb_command **command, st
     nb_socket_close(socket, failure);
 }
 
+/* The client has ended its side, or the peer's end has, as allowHalfOpen is not set. */
+static struct nb_failure *after_end(const struct nb_socket *socket)
+{
+    if (socket->was_ended_by_peer)
+        return nb_failure_make("EPIPE", NULL, "This socket has been ended by the other party");
+    return nb_failure_make("ERR_STREAM_WRITE_AFTER_END", NULL, "write after end");
+}
+
 /* Carries out the data of a write or an end; false: it failed and has been dealt with. */
 static bool write_data(struct nb_socket *socket, struct nb_command **command)
 {
@@ -126,7 +134,7 @@ static bool write_data(struct nb_socket *socket, struct nb_command **command)
         return false;
     }
     if (socket->is_ending) {
-        fail_write(socket, command, nb_failure_make("ERR_STREAM_WRITE_AFTER_END", NULL, "write after end"));
+        fail_write(socket, command, after_end(socket));
         return false;
     }
     if (socket->state == NB_SOCKET_FRESH) {
