@@ -24,7 +24,8 @@ try:
     for method, target, body in json.loads(sys.argv[3]):
         error = session.response(session.send(method, target, body))[2]
         answers.append(error["code"] if error else "ok")
-except EOFError:
+except (EOFError, BrokenPipeError):
+    session.expect_eof()
     answers.append("eof")
 print(json.dumps({"answers": answers, "errors": [body["code"] for [body] in session.events("session.error")]}))
 """

@@ -38,18 +38,23 @@ def running(command, **options):
 
 @pytest.fixture
 def netbroker(broker):
-    """Runs `netbroker` against the shared daemon."""
+    """Runs `netbroker` against the shared daemon; `start` leaves it running, until the test ends at the latest."""
     env = {**os.environ, "NETBROKER_SOCKET": str(broker.path)}
+    children = []
 
     def run(*arguments, **options):
         options = {"input": b"", "capture_output": True, "timeout": 3 * DEADLINE, **options}
         return subprocess.run([str(BINARY), *arguments], env=env, **options)
 
     def start(*arguments, **options):
-        return subprocess.Popen([str(BINARY), *arguments], env=env, stderr=subprocess.PIPE, **options)
+        children.append(subprocess.Popen([str(BINARY), *arguments], env=env, stderr=subprocess.PIPE, **options))
+        return children[-1]
 
     run.start = start
-    return run
+    yield run
+    for child in children:
+        child.kill()
+        child.wait()
 
 
 @pytest.fixture
