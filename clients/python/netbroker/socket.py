@@ -4,9 +4,10 @@ For byte streams in asyncio's own shape see `netbroker.streams`.
 """
 from __future__ import annotations
 
-from typing import Any, Optional, TypedDict, Union
+from typing import Any, Dict, Optional, TypedDict, Union
 
 from .actor import Event, Remote
+from .errors import BrokerError
 from .names import StrPath, from_body, to_body, to_path
 from .session import Session
 
@@ -84,12 +85,13 @@ class Socket(Remote):
         allow_half_open: Optional[bool] = None,
         auto_release: Optional[bool] = None,
         read_chunk: Optional[int] = None,
+        onread: Optional[int] = None,
         high_water_mark: Optional[int] = None,
         encoding: Optional[str] = None,
     ) -> "Socket":
         """A new socket, not connected.
 
-        read_chunk and high_water_mark are in bytes. With `auto_release=False` the
+        read_chunk, onread (both: the largest `data`) and high_water_mark are in bytes. With `auto_release=False` the
         id outlives `close`, so that the socket can be connected again.
         """
         socket = cls._new(session)
@@ -99,6 +101,7 @@ class Socket(Remote):
             allow_half_open=allow_half_open,
             auto_release=auto_release,
             read_chunk=read_chunk,
+            onread=_on_read(onread),
             high_water_mark=high_water_mark,
             encoding=encoding,
         )
@@ -116,6 +119,7 @@ class Socket(Remote):
     ) -> "Socket":
         """`create` and `connect` in one round trip; options of both, as there."""
         socket = cls._new(session)
+        options["onread"] = _on_read(options.get("onread"))
         body = to_body(port=port, host=host, path=None if path is None else to_path(path), **options)
         try:
             await session.request("net.createConnection", socket.target, body)
@@ -150,12 +154,14 @@ class Socket(Remote):
         keep_alive: Optional[bool] = None,
         keep_alive_initial_delay: Optional[float] = None,
         timeout: Optional[float] = None,
+        onread: Optional[int] = None,
     ) -> Endpoints:
         """Connects to host (default `localhost`) and port, or to a Unix path.
 
         family: 0, 4 or 6. keep_alive_initial_delay and timeout: milliseconds;
-        timeout is that of `set_timeout`. Raises OSError subclasses as the
-        system's connect would, gaierror when the name cannot be resolved.
+        timeout is that of `set_timeout`. onread: bytes of the largest `data`.
+        Raises OSError subclasses as the system's connect would, gaierror when
+        the name cannot be resolved.
         """
         self._is_over = False
         return from_body(  # type: ignore[return-value]
@@ -172,6 +178,7 @@ class Socket(Remote):
                 keep_alive=keep_alive,
                 keep_alive_initial_delay=keep_alive_initial_delay,
                 timeout=timeout,
+                onread=_on_read(onread),
             )
         )
 
@@ -193,11 +200,15 @@ class Socket(Remote):
         return self.session.request(f"socket.{verb}", self.target, data, *options)
 
     async def destroy(self, error: Optional[BaseException] = None) -> None:
-        """Closes at once; `error`, if given, is what the `error` event will tell."""
+        """Closes at once, unless it is closed; `error` is what the `error` event will tell."""
         fields = None
         if error is not None:
             fields = {"code": getattr(error, "code", "") or type(error).__name__, "message": str(error)}
-        await self._request("destroy", error=fields)
+        try:
+            await self._request("destroy", error=fields)
+        except BrokerError as failure:
+            if failure.code != "ERR_NB_NO_SUCH_TARGET":
+                raise
 
     async def reset_and_destroy(self) -> None:
         """Closes with a TCP reset."""
@@ -254,3 +265,7 @@ class Socket(Remote):
                 self._held_back = False
                 if not self._paused:
                     self.session.notify("socket.resume", self.target)
+
+
+def _on_read(size: Optional[int]) -> Optional[Dict[str, int]]:
+    return None if size is None else {"size": size}

@@ -191,15 +191,15 @@ class SocketTransport(asyncio.Transport):
     # ---- writing ----
 
     def write(self, data: Payload) -> None:
-        """Takes `data` at once; copied unless it is bytes."""
+        """Takes `data` at once; copied unless it is bytes. Dropped when closing."""
         if not isinstance(data, bytes):
             if not isinstance(data, (bytearray, memoryview)):
                 raise TypeError(f"data: expected a bytes-like object, got {type(data).__name__}")
             data = bytes(data)
-        if self._eof:
-            raise RuntimeError("cannot call write() after write_eof()")
         if self._closing or not data:
             return
+        if self._eof:
+            raise RuntimeError("cannot call write() after write_eof()")
         size = len(data)
         if not self._queue and size <= self._chunk and self._may_send(size):
             self._send(data, size)

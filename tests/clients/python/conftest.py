@@ -13,6 +13,8 @@ sys.path.insert(0, str(TESTS.parent / "clients" / "python"))
 import netbroker  # noqa: E402
 from support.broker import Broker  # noqa: E402
 
+from .peers import until_empty  # noqa: E402
+
 
 @pytest.fixture(scope="session")
 def daemon():
@@ -59,13 +61,4 @@ async def session(daemon):
         yield opened
         if not opened.is_closed:
             await until_empty(opened)
-
-
-async def until_empty(session):
-    """Every actor's end was asked for before; the fence shows that it has happened."""
-    held = await session.info()
-    for _ in range(100):
-        if not held["sockets"] and not held["servers"]:
-            return
-        held = await session.info()
-    raise AssertionError(f"left behind in the session: {held}")
+            assert opened.in_flight == 0

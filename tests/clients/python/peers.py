@@ -8,18 +8,23 @@ PATIENCE = 60  # seconds for a transfer of many megabytes
 
 
 @contextlib.asynccontextmanager
-async def plain_server(callback, **where):
-    """asyncio's own server on 127.0.0.1, or at `path`; yields what to connect to."""
-    if "path" in where:
-        server = await asyncio.start_unix_server(callback, where["path"])
-        address = {"path": where["path"]}
-    else:
-        server = await asyncio.start_server(callback, "127.0.0.1", 0)
-        address = dict(zip(("host", "port"), server.sockets[0].getsockname()))
+async def plain_server(callback):
+    """asyncio's own server on 127.0.0.1; yields its host and port."""
+    handlers = set()
+
+    async def handle(reader, writer):
+        handlers.add(asyncio.current_task())
+        await callback(reader, writer)
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
-        yield address
+        yield dict(zip(("host", "port"), server.sockets[0].getsockname()))
     finally:
         server.close()
+        for handler in handlers:
+            handler.cancel()
+        for failure in await asyncio.gather(*handlers, return_exceptions=True):
+            assert failure is None or isinstance(failure, (ConnectionError, asyncio.CancelledError)), failure
 
 
 async def echo(reader, writer):
@@ -39,3 +44,13 @@ def noise(size):
     """Bytes in which no part resembles another, so that a loss or a swap is seen."""
     block = os.urandom(min(size, 1 << 20))
     return b"".join(block[i % 997 :] + block[: i % 997] for i in range(-(-size // max(len(block), 1))))[:size]
+
+
+async def until_empty(session):
+    """Every actor's end was asked for before; the fence shows that it has happened."""
+    held = await session.info()
+    for _ in range(100):
+        if not held["sockets"] and not held["servers"]:
+            return
+        held = await session.info()
+    raise AssertionError(f"left behind in the session: {held}")

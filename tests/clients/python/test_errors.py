@@ -58,6 +58,10 @@ def test_closed_here_is_a_broken_pipe():
     assert isinstance(from_map({"code": "ERR_STREAM_DESTROYED", "message": "gone"}), BrokenPipeError)
 
 
+def test_closed_and_forgotten_is_a_bad_descriptor():
+    assert from_map({"code": "ERR_NB_NO_SUCH_TARGET", "message": "gone"}).errno == errno.EBADF
+
+
 def test_policy_is_a_permission():
     assert isinstance(from_map({"code": "ERR_NB_POLICY", "message": "no"}), PermissionError)
 

@@ -4,7 +4,8 @@ import asyncio
 import msgpack
 import netbroker
 import pytest
-from peers import DEADLINE, echo, noise, plain_server, soon
+
+from .peers import DEADLINE, echo, noise, plain_server, soon
 
 pytestmark = pytest.mark.asyncio
 
