@@ -1,0 +1,589 @@
+/* The library against the real daemon, with plain sockets as peers. */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct netbroker_socket *connect_to(struct daemon *daemon,
+                                           const struct netbroker_connect_options *options)
+{
+    struct netbroker_socket *socket;
+    ck_assert_int_eq(
+        netbroker_create_connection(daemon->session, options, &recorded_socket, &daemon->record, &socket), 0);
+    netbroker_flush(daemon->session);
+    return socket;
+}
+
+/* ---- connections ---- */
+
+START_TEST(both_sides_end_one_after_the_other)
+{
+    struct daemon daemon;
+    uint16_t port;
+    char heard[8] = "";
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    struct netbroker_socket *socket = connect_to(
+        &daemon,
+        &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port, .allow_half_open = true});
+    ck_assert_int_eq(netbroker_socket_write(socket, "early", 5), 0);
+    wait_for(&daemon, "connect 1");
+    ck_assert_uint_eq(netbroker_socket_endpoints(socket)->remote.port, port);
+    int peer = peer_accept(listener);
+    peer_receive(peer, heard, 5);
+    ck_assert_str_eq(heard, "early");
+    netbroker_socket_end(socket);
+    ping(&daemon);
+    peer_expect_end(peer);
+    peer_send(peer, "late", 4);
+    wait_for(&daemon, "data 1 late");
+    shutdown(peer, SHUT_WR);
+    wait_for(&daemon, "close 1");
+    wait_for(&daemon, "idle");
+    expect_record(&daemon.record, "connect 1; data 1 late; end 1; close 1; idle");
+    close(peer);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(the_peer_may_end_first)
+{
+    struct daemon daemon;
+    uint16_t port;
+    char heard[8] = "";
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    struct netbroker_socket *socket = connect_to(
+        &daemon,
+        &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port, .allow_half_open = true});
+    int peer = (wait_for(&daemon, "connect 1"), peer_accept(listener));
+    shutdown(peer, SHUT_WR);
+    wait_for(&daemon, "end 1");
+    ck_assert_int_eq(netbroker_socket_write(socket, "answer", 6), 0);
+    netbroker_socket_end(socket);
+    wait_for(&daemon, "close 1");
+    peer_receive(peer, heard, 6);
+    ck_assert_str_eq(heard, "answer");
+    peer_expect_end(peer);
+    close(peer);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+/* A port that nobody listens on: bound, not listening. */
+static int closed_port(uint16_t *ret_port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+START_TEST(failures_to_connect_are_told_once)
+{
+    struct daemon daemon;
+    uint16_t port;
+    daemon_start(&daemon, NULL);
+    int reserved = closed_port(&port);
+    connect_to(&daemon, &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port});
+    wait_for(&daemon, "close 1");
+    ping(&daemon);
+    expect_record(&daemon.record, "error 1 ECONNREFUSED; close 1 with error; idle");
+    connect_to(&daemon, &(struct netbroker_connect_options){.path = "/nonexistent/socket"});
+    wait_for(&daemon, "close 3");
+    ping(&daemon);
+    expect_record(&daemon.record, "error 3 ENOENT; close 3 with error; idle");
+    connect_to(&daemon,
+               &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port, .local_address = "x"});
+    wait_for(&daemon, "close 5");
+    ping(&daemon);
+    expect_record(&daemon.record, "error 5 ERR_INVALID_IP_ADDRESS; close 5 with error");
+    close(reserved);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(an_idle_socket_times_out_and_lives)
+{
+    struct daemon daemon;
+    uint16_t port;
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    connect_to(&daemon,
+               &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port, .timeout = 30});
+    int peer = peer_accept(listener);
+    wait_for(&daemon, "timeout 1");
+    peer_send(peer, "on", 2);
+    wait_for(&daemon, "data 1 on");
+    close(peer);
+    wait_for(&daemon, "close 1");
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(a_reset_reaches_the_peer)
+{
+    struct daemon daemon;
+    uint16_t port;
+    char byte;
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    struct netbroker_socket *socket =
+        connect_to(&daemon, &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port});
+    wait_for(&daemon, "connect 1");
+    int peer = peer_accept(listener);
+    ck_assert_int_eq(netbroker_socket_reset_and_destroy(socket), 0);
+    wait_for(&daemon, "close 1");
+    ck_assert_int_eq(recv(peer, &byte, 1, 0), -1);
+    ck_assert_int_eq(errno, ECONNRESET);
+    close(peer);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(a_thousand_connections_leave_nothing)
+{
+    struct daemon daemon;
+    uint16_t port;
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port), descriptors = 0;
+    long live = 0;
+    for (int round = 0; round < 1000; round++) {
+        connect_to(&daemon, &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port});
+        int peer = peer_accept(listener);
+        close(peer);
+        wait_for(&daemon, "close");
+        daemon.record.text[0] = '\0';
+        if (round == 10) {
+            ping(&daemon);
+            descriptors = daemon_descriptors(&daemon);
+            live = daemon.memory.live;
+        }
+    }
+    ping(&daemon);
+    ck_assert_int_eq(daemon_descriptors(&daemon), descriptors);
+    ck_assert_int_eq(daemon.memory.live, live);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+/* ---- servers ---- */
+
+START_TEST(a_server_takes_drops_and_closes)
+{
+    struct daemon daemon;
+    uint16_t port;
+    daemon_start(&daemon, NULL);
+    struct netbroker_server *server = listen_here(
+        &daemon, &(struct netbroker_server_options){.limit_connections = true, .max_connections = 1}, &port);
+    int first = peer_connect(port);
+    wait_for(&daemon, "connection 2");
+    int second = peer_connect(port);
+    wait_for(&daemon, "drop 127.0.0.1");
+    peer_expect_end(second);
+    netbroker_server_close(server);
+    peer_send(first, "still", 5);
+    wait_for(&daemon, "data 2 still");
+    close(first);
+    wait_for(&daemon, "server close");
+    ck_assert_ptr_nonnull(strstr(daemon.record.text, "; close 2; "));
+    close(second);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(a_port_in_use_is_an_error_and_the_server_lives)
+{
+    struct daemon daemon;
+    uint16_t port;
+    struct netbroker_server *server;
+    daemon_start(&daemon, NULL);
+    int taken = peer_listen(&port);
+    netbroker_create_server(daemon.session, NULL, &recorded_server, &daemon.record, &server);
+    netbroker_server_listen(server, &(struct netbroker_listen_options){.host = "127.0.0.1", .port = port});
+    wait_for(&daemon, "server error EADDRINUSE");
+    ping(&daemon);
+    const char *first = strstr(daemon.record.text, "server error");
+    ck_assert_ptr_null(strstr(first + 1, "server error"));
+    netbroker_server_listen(server, &(struct netbroker_listen_options){.host = "127.0.0.1"});
+    wait_for(&daemon, "listening 127.0.0.1");
+    netbroker_server_close(server);
+    wait_for(&daemon, "server close");
+    close(taken);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(closing_a_server_that_never_listened_is_no_error)
+{
+    struct daemon daemon;
+    struct netbroker_server *server;
+    daemon_start(&daemon, NULL);
+    netbroker_create_server(daemon.session, NULL, &recorded_server, &daemon.record, &server);
+    netbroker_server_close(server);
+    wait_for(&daemon, "server close");
+    ping(&daemon);
+    expect_record(&daemon.record, "server close");
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(a_unix_server_knows_its_peer)
+{
+    struct daemon daemon;
+    struct netbroker_server *server;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    daemon_start(&daemon, NULL);
+    snprintf(address.sun_path, sizeof address.sun_path, "%.64s/peer", daemon.directory);
+    netbroker_create_server(daemon.session, NULL, &recorded_server, &daemon.record, &server);
+    netbroker_server_listen(server, &(struct netbroker_listen_options){.path = address.sun_path});
+    wait_for(&daemon, "listening /tmp");
+    ck_assert_str_eq(netbroker_server_address(server)->path, address.sun_path);
+    int peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(peer, (struct sockaddr *)&address, sizeof address), 0);
+    wait_for(&daemon, "connection 2");
+    ck_assert_uint_eq(netbroker_socket_peer(daemon.record.accepted)->pid, getpid());
+    ck_assert_int_eq(netbroker_socket_reset_and_destroy(daemon.record.accepted), -EOPNOTSUPP);
+    close(peer);
+    netbroker_server_close(server);
+    wait_for(&daemon, "server close");
+    ck_assert_int_eq(access(address.sun_path, F_OK), -1);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+/* ---- pacing ---- */
+
+START_TEST(unflushed_is_what_the_peer_does_not_read)
+{
+    enum { STEP = 64 << 10 };
+    static char bytes[STEP];
+    struct daemon daemon;
+    uint16_t port;
+    size_t sent = 0;
+    int result = 0;
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    struct netbroker_socket *socket =
+        connect_to(&daemon, &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port});
+    wait_for(&daemon, "connect 1");
+    int peer = peer_accept(listener);
+    /* The kernels take what they take; then a write asks to wait, and after a fence that is still so. */
+    while (sent < 64 << 20 && result == 0) {
+        result = netbroker_socket_write(socket, bytes, STEP);
+        sent += STEP;
+        ping(&daemon);
+        if (result == 1 && netbroker_socket_unflushed(socket) < 128 << 10) {
+            wait_for(&daemon, "drain 1");
+            daemon.record.text[0] = '\0';
+            result = 0;
+        }
+    }
+    ck_assert_int_eq(result, 1);
+    ck_assert_uint_ge(netbroker_socket_unflushed(socket), 128 << 10);
+    ck_assert_ptr_null(strstr(daemon.record.text, "drain"));
+    char *heard = malloc(sent);
+    for (size_t got = 0; got < sent; got += STEP)
+        peer_receive(peer, heard, STEP);
+    wait_for(&daemon, "drain 1");
+    wait_flushed(&daemon);
+    free(heard);
+    close(peer);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(after_the_fence_a_paused_socket_is_silent)
+{
+    struct daemon daemon;
+    uint16_t port;
+    struct netbroker_result result;
+    daemon_start(&daemon, NULL);
+    struct netbroker_server *server =
+        listen_here(&daemon, &(struct netbroker_server_options){.pause_on_connect = true}, &port);
+    int peer = peer_connect(port);
+    wait_for(&daemon, "connection 2");
+    peer_send(peer, "a", 1);
+    ping(&daemon);
+    ping(&daemon);
+    expect_record(&daemon.record, "connection 2");
+    netbroker_socket_resume(daemon.record.accepted);
+    wait_for(&daemon, "data 2 a");
+    ck_assert_int_eq(netbroker_call_wait(daemon.session, "socket.pause", 2, NULL, 0, DEADLINE_MS, &result),
+                     0);
+    netbroker_result_free(&result);
+    peer_send(peer, "b", 1);
+    ping(&daemon);
+    ping(&daemon);
+    expect_record(&daemon.record, "data 2 a");
+    netbroker_socket_resume(daemon.record.accepted);
+    wait_for(&daemon, "data 2 b");
+    close(peer);
+    netbroker_server_close(server);
+    wait_for(&daemon, "server close");
+    daemon_stop(&daemon);
+}
+END_TEST
+
+/* A child that sends back what it reads from the next connection, and ends when that ends. */
+static pid_t spawn_echo(int listener)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    static char buffer[1 << 16];
+    int fd = accept(listener, NULL, NULL);
+    ssize_t length;
+    while ((length = read(fd, buffer, sizeof buffer)) > 0)
+        for (ssize_t sent = 0; sent < length;)
+            sent += write(fd, buffer + sent, (size_t)(length - sent));
+    _exit(length < 0);
+}
+
+enum { VOLUME = 64 << 20, STEP = 100003 };
+
+/* The byte at a place of the stream: no period that a lost or doubled chunk could hide in. */
+static unsigned char pattern(size_t at)
+{
+    return (unsigned char)(at * 2654435761u >> 13);
+}
+
+struct transfer {
+    size_t sent, received;
+    bool ready, damaged, closed;
+};
+
+static void on_transfer_data(struct netbroker_socket *socket, void *context, const void *bytes, size_t length)
+{
+    struct transfer *transfer = context;
+    for (size_t i = 0; i < length; i++)
+        transfer->damaged |= ((const unsigned char *)bytes)[i] != pattern(transfer->received + i);
+    transfer->received += length;
+}
+
+static void on_transfer_drain(struct netbroker_socket *socket, void *context)
+{
+    ((struct transfer *)context)->ready = true;
+}
+
+static void on_transfer_close(struct netbroker_socket *socket, void *context,
+                              const struct netbroker_closed *closed)
+{
+    struct transfer *transfer = context;
+    transfer->closed = true;
+    transfer->damaged |= closed->had_error || closed->bytes_read != VOLUME || closed->bytes_written != VOLUME;
+}
+
+static const struct netbroker_socket_events transfer_events = {
+    .on_data = on_transfer_data, .on_drain = on_transfer_drain, .on_close = on_transfer_close};
+
+static void send_some(struct transfer *transfer, struct netbroker_socket *socket, unsigned char *bytes)
+{
+    while (transfer->ready && transfer->sent < VOLUME) {
+        size_t length = VOLUME - transfer->sent < STEP ? VOLUME - transfer->sent : STEP;
+        for (size_t i = 0; i < length; i++)
+            bytes[i] = pattern(transfer->sent + i);
+        int result = netbroker_socket_write(socket, bytes, length);
+        ck_assert_int_ge(result, 0);
+        transfer->ready = result == 0;
+        transfer->sent += length;
+        if (transfer->sent == VOLUME)
+            netbroker_socket_end(socket);
+    }
+}
+
+START_TEST(sixty_four_megabytes_each_way_arrive_whole)
+{
+    static unsigned char bytes[STEP];
+    struct daemon daemon;
+    struct transfer transfer = {.ready = true};
+    struct netbroker_socket *socket;
+    uint16_t port;
+    int status;
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    pid_t echo = spawn_echo(listener);
+    ck_assert_int_eq(
+        netbroker_create_connection(
+            daemon.session,
+            &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port, .allow_half_open = true},
+            &transfer_events, &transfer, &socket),
+        0);
+    while (!transfer.closed) {
+        send_some(&transfer, socket, bytes);
+        ck_assert_int_eq(netbroker_wait(daemon.session, DEADLINE_MS), 0);
+    }
+    ck_assert_uint_eq(transfer.received, VOLUME);
+    ck_assert(!transfer.damaged);
+    ck_assert_int_eq(waitpid(echo, &status, 0), echo);
+    ck_assert_int_eq(status, 0);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+/* ---- waiting ---- */
+
+START_TEST(a_stream_reads_and_writes_like_a_file)
+{
+    struct daemon daemon;
+    struct netbroker_stream *stream;
+    struct netbroker_error error;
+    uint16_t port;
+    char heard[16] = "";
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    struct netbroker_connect_options options = {.host = "127.0.0.1", .port = port};
+    ck_assert_int_eq(netbroker_stream_connect(daemon.session, &options, DEADLINE_MS, &stream, &error), 0);
+    int peer = peer_accept(listener);
+    ck_assert_int_eq(netbroker_stream_write(stream, "question", 8, DEADLINE_MS), 0);
+    peer_receive(peer, heard, 8);
+    ck_assert_str_eq(heard, "question");
+    ck_assert_int_eq(netbroker_stream_read(stream, heard, sizeof heard, 1), -ETIMEDOUT);
+    peer_send(peer, "answer", 6);
+    ck_assert_int_eq(netbroker_stream_read(stream, heard, 3, DEADLINE_MS), 3);
+    ck_assert_int_eq(netbroker_stream_read(stream, heard + 3, 13, DEADLINE_MS), 3);
+    ck_assert_int_eq(memcmp(heard, "answer", 6), 0);
+    ck_assert_int_eq(netbroker_stream_end(stream), 0);
+    ck_assert_int_eq(netbroker_stream_write(stream, "x", 1, DEADLINE_MS), -EPIPE);
+    close(peer);
+    ck_assert_int_eq(netbroker_stream_read(stream, heard, 3, DEADLINE_MS), 0);
+    ck_assert_str_eq(netbroker_stream_error(stream)->code, "");
+    netbroker_stream_free(stream);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(a_stream_tells_why_it_failed)
+{
+    struct daemon daemon;
+    struct netbroker_stream *stream;
+    struct netbroker_error error;
+    struct linger linger = {1, 0};
+    uint16_t port;
+    char byte;
+    daemon_start(&daemon, NULL);
+    int reserved = closed_port(&port);
+    struct netbroker_connect_options options = {.host = "127.0.0.1", .port = port};
+    ck_assert_int_eq(netbroker_stream_connect(daemon.session, &options, DEADLINE_MS, &stream, &error),
+                     -EREMOTEIO);
+    ck_assert_str_eq(error.code, "ECONNREFUSED");
+    int listener = peer_listen(&options.port);
+    ck_assert_int_eq(netbroker_stream_connect(daemon.session, &options, DEADLINE_MS, &stream, &error), 0);
+    int peer = peer_accept(listener);
+    setsockopt(peer, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(peer);
+    ck_assert_int_eq(netbroker_stream_read(stream, &byte, 1, DEADLINE_MS), -EREMOTEIO);
+    ck_assert_str_eq(netbroker_stream_error(stream)->code, "ECONNRESET");
+    netbroker_stream_free(stream);
+    close(reserved);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+/* ---- the broker itself ---- */
+
+START_TEST(a_broker_that_is_not_there_is_an_errno)
+{
+    struct netbroker_session *session;
+    char long_path[200];
+    memset(long_path, 'x', sizeof long_path - 1);
+    long_path[sizeof long_path - 1] = '\0';
+    unsetenv("NETBROKER_SOCKET");
+    unsetenv("XDG_RUNTIME_DIR");
+    ck_assert_int_eq(netbroker_connect(NULL, NULL, &session), -EDESTADDRREQ);
+    ck_assert_int_eq(netbroker_connect("", NULL, &session), -EDESTADDRREQ);
+    ck_assert_int_eq(netbroker_connect("/nonexistent/nb.sock", NULL, &session), -ENOENT);
+    ck_assert_int_eq(netbroker_connect(long_path, NULL, &session), -ENAMETOOLONG);
+    setenv("NETBROKER_SOCKET", "/nonexistent/nb.sock", 1);
+    ck_assert_int_eq(netbroker_connect(NULL, NULL, &session), -ENOENT);
+}
+END_TEST
+
+START_TEST(a_full_backlog_is_waited_for_and_no_longer)
+{
+    char directory[] = "/tmp/netbroker-test-XXXXXX";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct netbroker_session *sessions[8] = {NULL};
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/deaf", directory);
+    int deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), result = 0, count = 0;
+    ck_assert_int_eq(bind(deaf, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(deaf, 1), 0);
+    while (count < 8 && result == 0) {
+        result = netbroker_connect(address.sun_path, &(struct netbroker_options){.connect_timeout = 20},
+                                   &sessions[count]);
+        count += result == 0;
+    }
+    ck_assert_int_eq(result, -EAGAIN);
+    while (count-- > 0)
+        netbroker_free(sessions[count]);
+    close(deaf);
+    unlink(address.sun_path);
+    rmdir(directory);
+}
+END_TEST
+
+START_TEST(a_broker_that_goes_says_so_first)
+{
+    struct daemon daemon;
+    uint16_t port;
+    int result = 0, status;
+    daemon_start(&daemon, NULL);
+    listen_here(&daemon, NULL, &port);
+    kill(daemon.pid, SIGTERM);
+    wait_for(&daemon, "closing");
+    while (result == 0)
+        result = netbroker_wait(daemon.session, DEADLINE_MS);
+    ck_assert_int_eq(result, -ECONNRESET);
+    ck_assert_ptr_nonnull(strstr(daemon.record.text, "session fatal"));
+    ck_assert_ptr_nonnull(strstr(daemon.record.text, "server close"));
+    netbroker_free(daemon.session);
+    ck_assert_int_eq(waitpid(daemon.pid, &status, 0), daemon.pid);
+    close(daemon.log);
+    rmdir(daemon.directory);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {both_sides_end_one_after_the_other,
+                                  the_peer_may_end_first,
+                                  failures_to_connect_are_told_once,
+                                  an_idle_socket_times_out_and_lives,
+                                  a_reset_reaches_the_peer,
+                                  a_thousand_connections_leave_nothing,
+                                  a_server_takes_drops_and_closes,
+                                  a_port_in_use_is_an_error_and_the_server_lives,
+                                  closing_a_server_that_never_listened_is_no_error,
+                                  a_unix_server_knows_its_peer,
+                                  unflushed_is_what_the_peer_does_not_read,
+                                  after_the_fence_a_paused_socket_is_silent,
+                                  sixty_four_megabytes_each_way_arrive_whole,
+                                  a_stream_reads_and_writes_like_a_file,
+                                  a_stream_tells_why_it_failed,
+                                  a_broker_that_is_not_there_is_an_errno,
+                                  a_full_backlog_is_waited_for_and_no_longer,
+                                  a_broker_that_goes_says_so_first,
+                                  NULL};
+    return run_suite("client/live", tests);
+}
