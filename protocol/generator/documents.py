@@ -25,14 +25,23 @@ def _name(call):
     return f"`{call.name}`{alias}{hot}"
 
 
+def _prose(call):
+    """With what not every broker or session has."""
+    option = call.options
+    notes = [f"Since version {option.since}."] * (option.since > 1)
+    notes += [f"Feature `{option.feature}`."] * bool(option.feature)
+    notes += [f"Deprecated since version {option.deprecated_since}."] * bool(option.deprecated_since)
+    return " ".join([call.prose, *notes])
+
+
 def _calls(calls, word, result):
     return _table(["#", "method", "params", "result", ""],
-                  [[str(c.options.number), _name(c), _link(c.input.name), _link(result(c)), c.prose] for c in calls])
+                  [[str(c.options.number), _name(c), _link(c.input.name), _link(result(c)), _prose(c)] for c in calls])
 
 
 def _events(schema):
     return _table(["#", "event", "body", ""],
-                  [[str(e.options.number), _name(e), _link(e.input.name), e.prose] for e in schema.events])
+                  [[str(e.options.number), _name(e), _link(e.input.name), _prose(e)] for e in schema.events])
 
 
 def _types(schema):

@@ -8,6 +8,7 @@
 #include "msgpack_decode.h"
 #include "notation.h"
 #include "rpc.h"
+#include "scan.h"
 
 #define ck_assert_slice(slice, text)                                                                         \
     ck_assert_msg(nb_slice_is(slice, text), "%.*s", (int)(slice).length, (slice).data)
@@ -115,8 +116,18 @@ START_TEST(responses)
     is_encoded("[1, 1, nil, [5]]");
     nb_encode_response(&encoder, 1, &nb_methods[NB_METHOD_SESSION_PING], &(nb_Any){{0}});
     is_encoded("[1, 1, nil, nil]");
+    finish();
+}
+END_TEST
+
+/* One whole value, within the limits that the broker itself keeps. */
+START_TEST(the_description_is_a_value)
+{
+    static const struct nb_scan_limits limits = {.frame = 65536, .depth = 16, .elements = 4096, .text = 1024};
+    struct nb_scan scan = {0};
     nb_encode_response(&encoder, 1, &nb_methods[NB_METHOD_SESSION_DESCRIBE], &(nb_Any){nb_description});
-    ck_assert_uint_gt(encoder.length, nb_description.length);
+    ck_assert_int_eq(nb_scan(&scan, &limits, encoder.data, encoder.length), NB_SCAN_FRAME);
+    ck_assert_uint_eq(scan.position, encoder.length);
     finish();
 }
 END_TEST
@@ -353,6 +364,7 @@ int main(void)
     tcase_add_test(golden, golden_write);
     tcase_add_test(golden, every_event_begins_with_its_name);
     tcase_add_test(golden, responses);
+    tcase_add_test(golden, the_description_is_a_value);
     tcase_add_test(golden, errors);
     tcase_add_test(golden, poll);
     tcase_add_test(values, numbers_are_as_short_as_can_be);

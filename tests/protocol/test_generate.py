@@ -13,6 +13,7 @@ PROTOCOL = Path(__file__).resolve().parents[2] / "protocol"
 sys.path.insert(0, str(PROTOCOL))
 model = importlib.import_module("generator.model")
 c_code = importlib.import_module("generator.c_code")
+documents = importlib.import_module("generator.documents")
 
 
 def test_committed_files_are_fresh():
@@ -72,6 +73,15 @@ def test_the_description_says_it_all(schema):
                                        "result": "Nothing"}]
     one = next(t for t in description["types"] if t["name"] == "One")
     assert one["fields"][0] == {"name": "tcpPort", "type": "port", "prose": "Prose of tcpPort."}
+
+
+def test_the_reference_says_what_not_every_session_has(schema):
+    loaded = schema(GOOD.replace("since: 2", 'since: 2 feature: "flow" deprecated_since: 3'))
+    text = documents.protocol_md(loaded, "@METHODS@\n@EVENTS@\n@TYPES@\n")
+    assert ("| 5 | `thing.doIt`, `net.doIt` | [One](#one) |  | Prose of doIt. Since version 2. Feature `flow`."
+            " Deprecated since version 3. |") in text
+    assert "| `tcpPort` | port | Prose of tcpPort. |" in text
+    assert "| 200 | `thing.done` |  |  |" in text
 
 
 def service(*rpcs, name="thing"):
