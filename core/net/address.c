@@ -65,8 +65,8 @@ const char *nb_address_family_name(const struct nb_address *address)
 
 static bool is_zone_character(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-           c == ':';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '.' || c == ':';
 }
 
 /* An interface's name or its number; 0 where there is no such interface. */

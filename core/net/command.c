@@ -93,7 +93,8 @@ static void send_response(struct nb_loop *loop, struct nb_response *response)
     nb_send(loop, response->to.session, &response->message);
 }
 
-void nb_reply_result(struct nb_loop *loop, struct nb_reply_to *reply, const void *result, struct nb_chunk *chunk)
+void nb_reply_result(struct nb_loop *loop, struct nb_reply_to *reply, const void *result,
+                     struct nb_chunk *chunk)
 {
     struct nb_response *response;
     if (is_silent(reply) || !(response = take_response(loop, reply)))
@@ -121,7 +122,8 @@ void nb_reply_nil(struct nb_loop *loop, struct nb_reply_to *reply)
     send_response(loop, response);
 }
 
-static void reply_failure(struct nb_loop *loop, struct nb_reply_to *reply, struct nb_failure *failure, bool thrown)
+static void reply_failure(struct nb_loop *loop, struct nb_reply_to *reply, struct nb_failure *failure,
+                          bool thrown)
 {
     struct nb_response *response = take_response(loop, reply);
     if (!response) {
@@ -179,8 +181,8 @@ static struct nb_slice add_address(struct nb_texts *texts, const struct nb_addre
     return nb_texts_add(texts, nb_slice_of(nb_address_format(address, text)));
 }
 
-void nb_texts_endpoints(struct nb_texts *texts, const struct nb_address *local, const struct nb_address *remote,
-                        nb_Endpoints *ret_endpoints)
+void nb_texts_endpoints(struct nb_texts *texts, const struct nb_address *local,
+                        const struct nb_address *remote, nb_Endpoints *ret_endpoints)
 {
     nb_Endpoints ends = {0};
     if (local->family) {

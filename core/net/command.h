@@ -94,7 +94,8 @@ static inline bool nb_reply_is_open(const struct nb_reply_to *reply)
  * share is taken. Without memory the session is stopped: an answer is never
  * left out.
  */
-void nb_reply_result(struct nb_loop *loop, struct nb_reply_to *reply, const void *result, struct nb_chunk *chunk);
+void nb_reply_result(struct nb_loop *loop, struct nb_reply_to *reply, const void *result,
+                     struct nb_chunk *chunk);
 void nb_reply_done(struct nb_loop *loop, struct nb_reply_to *reply); /* an empty map, of any result shape */
 void nb_reply_nil(struct nb_loop *loop, struct nb_reply_to *reply);
 
@@ -122,8 +123,8 @@ void nb_texts_finish(struct nb_texts *texts);
 struct nb_slice nb_texts_add(struct nb_texts *texts, struct nb_slice text);
 
 /* The six address fields; both empty for a Unix socket. */
-void nb_texts_endpoints(struct nb_texts *texts, const struct nb_address *local, const struct nb_address *remote,
-                        nb_Endpoints *ret_endpoints);
+void nb_texts_endpoints(struct nb_texts *texts, const struct nb_address *local,
+                        const struct nb_address *remote, nb_Endpoints *ret_endpoints);
 
 enum { NB_ENDPOINTS_TEXT = 2 * NB_ADDRESS_TEXT };
 

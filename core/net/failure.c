@@ -91,8 +91,8 @@ struct nb_failure *nb_failure_connect(int status, const struct nb_address *remot
     }
     const char *code = code_of(status);
     if (path.data) {
-        nb_fault_set(&failure->fault, code, NULL, "connect %s %.*s%s", code, shown(path), (const char *)path.data,
-                     details);
+        nb_fault_set(&failure->fault, code, NULL, "connect %s %.*s%s", code, shown(path),
+                     (const char *)path.data, details);
         failure->fault.map.address = keep(failure, path);
     } else {
         nb_address_format(remote, text);
@@ -206,8 +206,9 @@ struct nb_failure *nb_failure_of_client(const nb_Error *error)
         return &out_of_memory;
     nb_Error *map = &failure->fault.map;
     *map = *error;
-    struct nb_slice *const texts[] = {&map->code,    &map->message,  &map->name,     &map->syscall, &map->address,
-                                      &map->hostname, &map->argument, &map->limit,    &map->method};
+    struct nb_slice *const texts[] = {&map->code,     &map->message, &map->name,
+                                      &map->syscall,  &map->address, &map->hostname,
+                                      &map->argument, &map->limit,   &map->method};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i]->data)
             *texts[i] = keep(failure, *texts[i]);

@@ -52,10 +52,12 @@ struct nb_failure *nb_failure_of_client(const nb_Error *error);
 
 /* Often met. */
 struct nb_failure *nb_failure_socket_closed(void);
-struct nb_failure *nb_failure_timeout(double received); /* of socket.setTimeout, which Node words with "msecs" */
+struct nb_failure *
+nb_failure_timeout(double received); /* of socket.setTimeout, which Node words with "msecs" */
 struct nb_failure *nb_failure_invalid_ip(struct nb_slice text, const char *argument);
 struct nb_failure *nb_failure_unknown_encoding(struct nb_slice name);
-struct nb_failure *nb_failure_destroyed(const char *what); /* "Cannot call write after a stream was destroyed" */
+struct nb_failure *
+nb_failure_destroyed(const char *what); /* "Cannot call write after a stream was destroyed" */
 
 struct nb_failure *nb_failure_ref(struct nb_failure *failure); /* NULL is fine */
 void nb_failure_unref(struct nb_failure *failure); /* NULL is fine */

@@ -8,8 +8,8 @@
 
 _Static_assert(sizeof(struct nb_lookup_answer) <= NB_MESSAGE_LARGE, "an answer must fit into a message");
 
-const struct nb_message_class nb_lookup_answer_class = {
-    .name = "lookup answer", .size = sizeof(struct nb_lookup_answer)};
+const struct nb_message_class nb_lookup_answer_class = {.name = "lookup answer",
+                                                        .size = sizeof(struct nb_lookup_answer)};
 
 struct lookup {
     uv_getaddrinfo_t request;

@@ -3,20 +3,10 @@
 #include "socket_internal.h"
 
 #include <assert.h>
-#include <math.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    LINGER_LIMIT = 5000, /* ms that a session's last bytes may take after its end */
-    KEEP_ALIVE_COUNT = 10, /* Node: TCP_KEEPCNT 10, TCP_KEEPINTVL 1 */
-    KEEP_ALIVE_INTERVAL = 1,
-    KEEP_ALIVE_DELAY_MAX = 32767, /* what Linux takes */
-};
-
-static const double TIMEOUT_MAX = 2147483647; /* ms; Node's timers go no further */
+enum { LINGER_LIMIT = 5000 }; /* ms that a session's last bytes may take after its end */
 
 static void receive(struct nb_actor *self, struct nb_message **message);
 static void stop(struct nb_actor *self);
@@ -270,95 +260,7 @@ static void stop(struct nb_actor *self)
     }
 }
 
-/* ---- reading ---- */
-
-void nb_socket_update_reading(struct nb_socket *socket)
-{
-    if (socket->state != NB_SOCKET_OPEN)
-        return;
-    if (socket->is_paused || socket->has_ended || socket->is_lingering)
-        nb_stream_stop_reading(&socket->stream);
-    else
-        nb_stream_start_reading(&socket->stream);
-}
-
-static uint8_t *reserve(struct nb_stream *stream, size_t *ret_size)
-{
-    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
-    struct nb_account *account = socket->account;
-    uint8_t *room = account->gate_is_closed ? NULL : nb_intake_reserve(&account->intake, socket->read_chunk);
-    *ret_size = socket->read_chunk;
-    if (room)
-        return room;
-    nb_stream_stop_reading(stream);
-    if (account->gate_is_closed)
-        nb_account_wait_at_gate(account, &socket->at_gate);
-    else
-        nb_socket_close(socket, nb_failure_system(UV_ENOMEM, "read"));
-    return NULL;
-}
-
-static void emit_text(struct nb_socket *socket, const uint8_t *data, size_t length)
-{
-    struct nb_account *account = socket->account;
-    struct nb_chunk *chunk = nb_chunk_new(&account->loop->pool, nb_decode_bound(&socket->decoder, length));
-    if (!chunk) {
-        nb_stop(account->loop, account->session);
-        return;
-    }
-    char *text = (char *)chunk->bytes;
-    size_t used = data ? nb_decode(&socket->decoder, data, length, text) : nb_decode_end(&socket->decoder, text);
-    struct nb_event_message *event = used ? nb_event_new(account, NB_EVENT_SOCKET_DATA, socket->name) : NULL;
-    if (!event) {
-        nb_chunk_unref(chunk);
-        return;
-    }
-    event->body.data.data = (struct nb_slice){chunk->bytes, used};
-    event->chunk = chunk;
-    event->payload_is_text = true;
-    nb_account_send_data(account, used);
-    nb_event_send(account, event);
-}
-
-static void emit_bytes(struct nb_socket *socket, struct nb_bytes bytes)
-{
-    struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_DATA, socket->name);
-    if (!event)
-        return;
-    event->body.data.data = (struct nb_slice){bytes.data, bytes.length};
-    event->chunk = nb_chunk_ref(bytes.chunk);
-    nb_account_send_data(socket->account, bytes.length);
-    nb_event_send(socket->account, event);
-}
-
-static void on_bytes(struct nb_stream *stream, size_t length)
-{
-    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
-    struct nb_bytes bytes = nb_intake_commit(&socket->account->intake, length);
-    socket->bytes_read += length;
-    nb_socket_touch(socket);
-    if (socket->decoder.encoding == NB_ENCODING_NONE)
-        emit_bytes(socket, bytes);
-    else
-        emit_text(socket, bytes.data, length);
-    nb_intake_settle(&socket->account->intake);
-}
-
-static void on_end(struct nb_stream *stream)
-{
-    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
-    socket->has_ended = true;
-    nb_socket_touch(socket);
-    if (socket->decoder.encoding != NB_ENCODING_NONE)
-        emit_text(socket, NULL, 0);
-    nb_event_emit(socket->account, NB_EVENT_SOCKET_END, socket->name);
-    if (socket->has_finished) {
-        nb_socket_close(socket, NULL);
-    } else if (!socket->allow_half_open && !socket->is_ending) {
-        socket->was_ended_by_peer = true;
-        nb_socket_end_writing(socket);
-    }
-}
+/* ---- the stream's news of the end ---- */
 
 static void on_failure(struct nb_stream *stream, int status, const char *syscall)
 {
@@ -382,87 +284,14 @@ static void on_closed(struct nb_stream *stream)
 
 const struct nb_stream_ops nb_socket_stream_ops = {
     .on_connected = nb_socket_connected,
-    .reserve = reserve,
-    .on_bytes = on_bytes,
-    .on_end = on_end,
+    .reserve = nb_socket_reserve,
+    .on_bytes = nb_socket_read,
+    .on_end = nb_socket_read_end,
     .on_sent = nb_socket_sent,
     .on_shut = nb_socket_shut,
     .on_failure = on_failure,
     .on_closed = on_closed,
 };
-
-/* ---- the idle timeout ---- */
-
-static void on_idle(struct nb_timer *timer)
-{
-    struct nb_socket *socket = (struct nb_socket *)((char *)timer - offsetof(struct nb_socket, timer));
-    uint64_t idle = nb_loop_now(socket->actor.loop) - socket->last_active;
-    uint64_t limit = (uint64_t)socket->timeout;
-    if (idle < limit)
-        nb_timer_start(timer, socket->actor.loop, limit - idle, on_idle);
-    else
-        nb_event_emit(socket->account, NB_EVENT_SOCKET_TIMEOUT, socket->name);
-}
-
-/* The timer is not moved at each sign of life; when it fires it looks how long ago the last one was. */
-void nb_socket_touch(struct nb_socket *socket)
-{
-    if (socket->timeout <= 0 || socket->is_lingering)
-        return;
-    socket->last_active = nb_loop_now(socket->actor.loop);
-    if (!nb_timer_is_running(&socket->timer))
-        nb_timer_start(&socket->timer, socket->actor.loop, (uint64_t)socket->timeout, on_idle);
-}
-
-struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout)
-{
-    if (!(timeout >= 0) || isinf(timeout))
-        return nb_failure_timeout(timeout);
-    socket->timeout = timeout > TIMEOUT_MAX ? TIMEOUT_MAX : timeout;
-    if (timeout > 0 && timeout < 1)
-        socket->timeout = 1;
-    nb_timer_stop(&socket->timer);
-    if (!nb_socket_is_destroyed(socket))
-        nb_socket_touch(socket);
-    return NULL;
-}
-
-/* ---- descriptor options ---- */
-
-static void set_option(int fd, int level, int name, int value)
-{
-    /* As in Node: a system that does not take an option is not an error of the connection. */
-    (void)setsockopt(fd, level, name, &value, sizeof value);
-}
-
-uint32_t nb_keep_alive_seconds(double milliseconds)
-{
-    if (!(milliseconds >= 1000))
-        return 0;
-    return milliseconds / 1000 > KEEP_ALIVE_DELAY_MAX ? KEEP_ALIVE_DELAY_MAX : (uint32_t)(milliseconds / 1000);
-}
-
-static void apply_keep_alive(struct nb_socket *socket)
-{
-    int fd = socket->stream.fd;
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, socket->keep_alive);
-    if (!socket->keep_alive)
-        return;
-    if (socket->keep_alive_delay)
-        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)socket->keep_alive_delay);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_COUNT);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL);
-}
-
-void nb_socket_apply_options(struct nb_socket *socket)
-{
-    if (socket->is_pipe)
-        return;
-    if (socket->no_delay)
-        set_option(socket->stream.fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (socket->keep_alive)
-        apply_keep_alive(socket);
-}
 
 /* ---- commands ---- */
 
@@ -479,9 +308,8 @@ static void receive(struct nb_actor *self, struct nb_message **message)
     }
 }
 
-nb_handler nb_on_socket_destroy, nb_on_socket_reset_and_destroy, nb_on_socket_pause, nb_on_socket_resume,
-    nb_on_socket_set_encoding, nb_on_socket_set_keep_alive, nb_on_socket_set_no_delay, nb_on_socket_set_timeout,
-    nb_on_socket_ref, nb_on_socket_unref, nb_on_socket_release;
+nb_handler nb_on_socket_destroy, nb_on_socket_reset_and_destroy, nb_on_socket_ref, nb_on_socket_unref,
+    nb_on_socket_release;
 
 void nb_on_socket_destroy(struct nb_actor *self, struct nb_command **command)
 {
@@ -507,8 +335,9 @@ void nb_on_socket_reset_and_destroy(struct nb_actor *self, struct nb_command **c
         return;
     }
     if (socket->is_pipe) {
-        nb_reply_throw(self->loop, &(*command)->reply,
-                       nb_failure_make("ERR_INVALID_HANDLE_TYPE", "TypeError", "This handle type cannot be sent"));
+        nb_reply_throw(
+            self->loop, &(*command)->reply,
+            nb_failure_make("ERR_INVALID_HANDLE_TYPE", "TypeError", "This handle type cannot be sent"));
         return;
     }
     if (socket->state == NB_SOCKET_OPEN)
@@ -522,70 +351,6 @@ void nb_on_socket_reset_and_destroy(struct nb_actor *self, struct nb_command **c
         socket->wants_reset = true;
     else
         nb_socket_close(socket, failure);
-}
-
-void nb_on_socket_pause(struct nb_actor *self, struct nb_command **command)
-{
-    struct nb_socket *socket = (struct nb_socket *)self;
-    socket->is_paused = true;
-    nb_socket_update_reading(socket);
-    nb_reply_done(self->loop, &(*command)->reply);
-}
-
-void nb_on_socket_resume(struct nb_actor *self, struct nb_command **command)
-{
-    struct nb_socket *socket = (struct nb_socket *)self;
-    socket->is_paused = false;
-    nb_socket_update_reading(socket);
-    nb_reply_done(self->loop, &(*command)->reply);
-}
-
-void nb_on_socket_set_encoding(struct nb_actor *self, struct nb_command **command)
-{
-    struct nb_socket *socket = (struct nb_socket *)self;
-    struct nb_slice name = (*command)->params.set_encoding.encoding;
-    int encoding = name.data ? nb_encoding_of(name) : NB_ENCODING_NONE;
-    if (encoding < 0) {
-        nb_reply_throw(self->loop, &(*command)->reply, nb_failure_unknown_encoding(name));
-        return;
-    }
-    socket->decoder = (struct nb_decoder){.encoding = (enum nb_encoding)encoding};
-    nb_reply_done(self->loop, &(*command)->reply);
-}
-
-void nb_on_socket_set_keep_alive(struct nb_actor *self, struct nb_command **command)
-{
-    struct nb_socket *socket = (struct nb_socket *)self;
-    const nb_SetKeepAlive *params = &(*command)->params.set_keep_alive;
-    uint32_t delay = nb_keep_alive_seconds(params->has_initial_delay ? params->initial_delay : 0);
-    socket->keep_alive = params->enable;
-    if (delay)
-        socket->keep_alive_delay = delay;
-    if (socket->state == NB_SOCKET_OPEN && !socket->is_pipe)
-        apply_keep_alive(socket);
-    nb_reply_done(self->loop, &(*command)->reply);
-}
-
-void nb_on_socket_set_no_delay(struct nb_actor *self, struct nb_command **command)
-{
-    struct nb_socket *socket = (struct nb_socket *)self;
-    const nb_SetNoDelay *params = &(*command)->params.set_no_delay;
-    socket->no_delay = !params->has_no_delay || params->no_delay;
-    if (socket->state == NB_SOCKET_OPEN && !socket->is_pipe)
-        set_option(socket->stream.fd, IPPROTO_TCP, TCP_NODELAY, socket->no_delay);
-    nb_reply_done(self->loop, &(*command)->reply);
-}
-
-void nb_on_socket_set_timeout(struct nb_actor *self, struct nb_command **command)
-{
-    struct nb_socket *socket = (struct nb_socket *)self;
-    const nb_SetTimeout *params = &(*command)->params.set_timeout;
-    struct nb_failure *failure = params->has_timeout ? nb_socket_set_timeout(socket, params->timeout)
-                                                     : nb_failure_type("timeout", "of type number", "undefined");
-    if (failure)
-        nb_reply_throw(self->loop, &(*command)->reply, failure);
-    else
-        nb_reply_done(self->loop, &(*command)->reply);
 }
 
 static void set_ref(struct nb_actor *self, struct nb_command **command, bool is_refed)

@@ -63,7 +63,8 @@ void nb_on_socket_info(struct nb_actor *self, struct nb_command **command)
     nb_texts_init(&texts, self->loop, NB_ENDPOINTS_TEXT);
     bool is_open = socket->state == NB_SOCKET_OPEN && !socket->is_pipe;
     info.has_endpoints = true;
-    nb_texts_endpoints(&texts, is_open ? &socket->local : &none, is_open ? &socket->remote : &none, &info.endpoints);
+    nb_texts_endpoints(&texts, is_open ? &socket->local : &none, is_open ? &socket->remote : &none,
+                       &info.endpoints);
     nb_reply_result(self->loop, &(*command)->reply, &info, texts.chunk);
     nb_texts_finish(&texts);
 }

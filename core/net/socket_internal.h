@@ -4,7 +4,8 @@
 
 #include "socket.h"
 
-#define NB_SOCKET_OF_STREAM(pointer) ((struct nb_socket *)((char *)(pointer)-offsetof(struct nb_socket, stream)))
+#define NB_SOCKET_OF_STREAM(pointer)                                                                         \
+    ((struct nb_socket *)((char *)(pointer)-offsetof(struct nb_socket, stream)))
 
 static inline bool nb_socket_is_connecting(const struct nb_socket *socket)
 {
@@ -26,14 +27,8 @@ extern const struct nb_stream_ops nb_socket_stream_ops;
  */
 void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure);
 
-/* Reads or not, as state, pause and gate say. */
-void nb_socket_update_reading(struct nb_socket *socket);
-
 /* Counts as active for session.idle or not, as state and ref say. */
 void nb_socket_update_activity(struct nb_socket *socket);
-
-/* Notes a sign of life for the idle timeout. */
-void nb_socket_touch(struct nb_socket *socket);
 
 /* Connected, or accepted: begins to read, and to write what is queued. */
 void nb_socket_opened(struct nb_socket *socket);
@@ -44,13 +39,27 @@ void nb_socket_keep_request(struct nb_socket *socket, struct nb_command *command
 /* Takes the oldest open request out of the list; NULL: none. */
 struct nb_command *nb_socket_next_request(struct nb_socket *socket);
 
+/* ---- socket_read.c ---- */
+
+uint8_t *nb_socket_reserve(struct nb_stream *stream, size_t *ret_size);
+void nb_socket_read(struct nb_stream *stream, size_t length);
+void nb_socket_read_end(struct nb_stream *stream);
+
+/* Reads or not, as state, pause and gate say. */
+void nb_socket_update_reading(struct nb_socket *socket);
+
+/* ---- socket_options.c ---- */
+
+/* Notes a sign of life for the idle timeout. */
+void nb_socket_touch(struct nb_socket *socket);
+
+/* ms; a failure is to be thrown; NULL: taken. */
+struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout);
+
 /* Puts the wanted options on the descriptor. */
 void nb_socket_apply_options(struct nb_socket *socket);
 
-/* ms; the field is named in a failure, which is to be thrown; NULL: taken. */
-struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout);
-
-/* ---- socket_connect.c ---- */
+/* ---- socket_connect.c: options and commands; socket_dial.c: the attempts ---- */
 
 void nb_socket_connected(struct nb_stream *stream, int status);
 void nb_socket_lookup_answered(struct nb_socket *socket, const struct nb_lookup_answer *answer);

@@ -153,8 +153,9 @@ void nb_on_socket_write(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_socket *socket = (struct nb_socket *)self;
     if (!(*command)->params.socket_write.data.data) {
-        nb_reply_throw(self->loop, &(*command)->reply,
-                       nb_failure_make("ERR_STREAM_NULL_VALUES", "TypeError", "May not write null values to stream"));
+        nb_reply_throw(
+            self->loop, &(*command)->reply,
+            nb_failure_make("ERR_STREAM_NULL_VALUES", "TypeError", "May not write null values to stream"));
         return;
     }
     if (nb_socket_is_destroyed(socket)) {

@@ -1,0 +1,116 @@
+/* The server actor's connections: taken in, dropped, or left waiting. */
+#include "server_internal.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void nb_server_wake(struct nb_waiter *waiter)
+{
+    struct nb_server *server = (struct nb_server *)((char *)waiter - offsetof(struct nb_server, waiter));
+    if (server->state == NB_SERVER_LISTENING)
+        nb_acceptor_resume(server->acceptor);
+}
+
+/* Leaves further connections in the kernel's queue while the session can't take them. */
+void nb_server_wait_if_full(struct nb_server *server)
+{
+    struct nb_account *account = server->account;
+    if (account->gate_is_closed)
+        nb_account_wait_at_gate(account, &server->waiter);
+    else if (account->sockets >= account->max_sockets)
+        nb_account_wait_for_vacancy(account, &server->waiter);
+    else
+        return;
+    nb_acceptor_pause(server->acceptor);
+}
+
+static void emit_drop(struct nb_server *server, int fd, const struct nb_address *remote)
+{
+    struct nb_texts texts;
+    struct nb_address local = {0};
+    struct nb_event_message *event = nb_event_new(server->account, NB_EVENT_SERVER_DROP, server->name);
+    if (!event)
+        return;
+    if (!server->path_length)
+        nb_address_of_local(fd, &local);
+    nb_texts_init(&texts, server->actor.loop, NB_ENDPOINTS_TEXT);
+    nb_texts_endpoints(&texts, &local, remote, &event->body.endpoints);
+    event->chunk = texts.chunk;
+    nb_event_send(server->account, event);
+}
+
+static void describe_peer(int fd, nb_Peer *peer)
+{
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
+        return;
+    *peer = (nb_Peer){.has_uid = true,
+                      .uid = credentials.uid,
+                      .has_gid = true,
+                      .gid = credentials.gid,
+                      .has_pid = true,
+                      .pid = (uint32_t)credentials.pid};
+}
+
+static void emit_connection(struct nb_server *server, struct nb_socket *socket)
+{
+    struct nb_texts texts;
+    struct nb_event_message *event = nb_event_new(server->account, NB_EVENT_SERVER_CONNECTION, server->name);
+    if (!event)
+        return;
+    nb_ServerConnection *body = &event->body.server_connection;
+    event->actor = socket->actor.id;
+    body->has_socket = true;
+    body->socket = socket->name;
+    if (socket->is_pipe) {
+        body->has_peer = true;
+        describe_peer(socket->stream.fd, &body->peer);
+    } else {
+        nb_texts_init(&texts, server->actor.loop, NB_ENDPOINTS_TEXT);
+        body->has_endpoints = true;
+        nb_texts_endpoints(&texts, &socket->local, &socket->remote, &body->endpoints);
+        event->chunk = texts.chunk;
+    }
+    nb_event_send(server->account, event);
+}
+
+static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)
+{
+    struct nb_server *server = owner;
+    struct nb_address remote = nb_address_from_sockaddr(peer);
+    if (server->has_max_connections && server->connections >= server->max_connections) {
+        emit_drop(server, fd, &remote);
+        close(fd);
+        nb_server_wait_if_full(server);
+        return;
+    }
+    struct nb_socket *socket = nb_socket_accept(server->account, server->account->next_id, server->name, fd,
+                                                &remote, &server->accepted);
+    if (!socket)
+        return;
+    server->account->next_id += 2;
+    if (nb_watch(&server->actor, socket->actor.id) < 0) {
+        nb_actor_stop(&socket->actor);
+        return;
+    }
+    server->connections++;
+    emit_connection(server, socket);
+    nb_server_wait_if_full(server);
+}
+
+static void on_acceptor_failure(void *owner, int status)
+{
+    struct nb_server *server = owner;
+    struct nb_failure *failure = nb_failure_system(status, "accept");
+    nb_event_emit_error(server->account, NB_EVENT_SERVER_ERROR, server->name, failure);
+    nb_failure_unref(failure);
+    server->wants_close_event = true;
+    nb_server_unlisten(server);
+    nb_server_emit_close_if_drained(server);
+    nb_server_update_activity(server);
+}
+
+const struct nb_acceptor_ops nb_server_acceptor_ops = {.on_accept = on_accept,
+                                                       .on_failure = on_acceptor_failure};

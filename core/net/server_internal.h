@@ -1,0 +1,40 @@
+/* What the files of the server actor share: server.c (life, commands), server_listen.c, server_accept.c. */
+#ifndef NB_SERVER_INTERNAL_H
+#define NB_SERVER_INTERNAL_H
+
+#include "server.h"
+
+/* ---- server.c ---- */
+
+/* Counts as active for session.idle or not, as state and ref say. */
+void nb_server_update_activity(struct nb_server *server);
+
+/* The address for an answer or event; texts is initialised, the caller finishes it or gives its chunk away. */
+void nb_server_fill_address(const struct nb_server *server, struct nb_texts *texts, nb_Address *ret_address);
+void nb_server_answer_address(struct nb_server *server, struct nb_reply_to *reply);
+
+/* Empty for a TCP server; borrows from the server. */
+struct nb_slice nb_server_path(const struct nb_server *server);
+
+/* Tells the end of a listen that was under way, by the error event and the answer; takes the failure. */
+void nb_server_fail_listen(struct nb_server *server, struct nb_failure *failure);
+
+/* Listens no more. */
+void nb_server_unlisten(struct nb_server *server);
+
+/* Sends the close event, and answers who waits for it, unless something still holds it back. */
+void nb_server_emit_close_if_drained(struct nb_server *server);
+
+/* ---- server_listen.c ---- */
+
+void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_answer *answer);
+
+/* ---- server_accept.c ---- */
+
+extern const struct nb_acceptor_ops nb_server_acceptor_ops; /* of owner struct nb_server */
+
+/* Leaves further connections in the kernel's queue while the session can't take them. */
+void nb_server_wait_if_full(struct nb_server *server);
+void nb_server_wake(struct nb_waiter *waiter);
+
+#endif
