@@ -120,7 +120,8 @@ static bool set_limit_pair(struct nb_config *config, const char *value)
 static bool set_rights_of(struct nb_config *config, const char *uid, const char *rights)
 {
     unsigned long number;
-    struct nb_rule *rule = read_number(uid, UINT_MAX - 1, &number) ? nb_policy_rule(&config->policy, (uid_t)number) : NULL;
+    struct nb_rule *rule =
+        read_number(uid, UINT_MAX - 1, &number) ? nb_policy_rule(&config->policy, (uid_t)number) : NULL;
     return rule && nb_rights_parse(rights, &rule->rights);
 }
 
@@ -148,7 +149,8 @@ static const struct setting {
     {"socket", "NETBROKER_SOCKET", true, set_socket, "PATH",
      "where clients connect (default: netbroker.sock in $XDG_RUNTIME_DIR)"},
     {"config", "NETBROKER_CONFIG", false, set_file, "FILE", "an INI file with these settings"},
-    {"workers", "NETBROKER_WORKERS", true, set_workers, "N", "loops that sessions are spread over (default: cores)"},
+    {"workers", "NETBROKER_WORKERS", true, set_workers, "N",
+     "loops that sessions are spread over (default: cores)"},
     {"log-level", "NETBROKER_LOG_LEVEL", true, set_log_level, "LEVEL", "error, warning, info or debug"},
     {"stop-deadline", "NETBROKER_STOP_DEADLINE", true, set_stop_deadline, "MS",
      "time that clients get to finish at SIGTERM (default 5000)"},
@@ -165,7 +167,8 @@ void nb_config_print_help(FILE *out)
     for (size_t i = 0; i < SETTING_COUNT; i++)
         fprintf(out, "  --%-14s %-13s %s\n", settings[i].name, settings[i].value_name, settings[i].help);
     fprintf(out, "  --%-14s %-13s %s\n", "help", "", "this text");
-    fprintf(out, "\nEach is also read from NETBROKER_... variables and from the file: see netbroker-serve(1).\n");
+    fprintf(out,
+            "\nEach is also read from NETBROKER_... variables and from the file: see netbroker-serve(1).\n");
 }
 
 /* ---- sources ---- */
@@ -175,7 +178,8 @@ static int read_environment(struct nb_config *config, FILE *complaints)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const char *value = settings[i].variable ? getenv(settings[i].variable) : NULL;
         if (value && *value && !settings[i].set(config, value)) {
-            fprintf(complaints, "netbroker: %s: not a valid %s: %s\n", settings[i].variable, settings[i].name, value);
+            fprintf(complaints, "netbroker: %s: not a valid %s: %s\n", settings[i].variable, settings[i].name,
+                    value);
             return UV_EINVAL;
         }
     }
@@ -209,7 +213,8 @@ static int read_file(struct nb_config *config, FILE *complaints)
     if (line < 0)
         fprintf(complaints, "netbroker: cannot read %s: %s\n", config->file, strerror(errno));
     else
-        fprintf(complaints, "netbroker: %s:%d: not a known setting, or not a valid value\n", config->file, line);
+        fprintf(complaints, "netbroker: %s:%d: not a known setting, or not a valid value\n", config->file,
+                line);
     return UV_EINVAL;
 }
 

@@ -2,9 +2,9 @@
 #ifndef NB_CONFIG_H
 #define NB_CONFIG_H
 
-#include "session_limits.h"
 #include "log.h"
 #include "policy.h"
+#include "session_limits.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -87,7 +87,8 @@ static void drop_lock(struct nb_control_socket *control)
     control->lock = -1;
 }
 
-int nb_control_socket_open(struct nb_control_socket *control, const char *path, mode_t mode, const char **ret_reason)
+int nb_control_socket_open(struct nb_control_socket *control, const char *path, mode_t mode,
+                           const char **ret_reason)
 {
     *control = (struct nb_control_socket){.fd = -1, .lock = -1};
     *ret_reason = "the path is too long for a Unix socket (107 bytes)";

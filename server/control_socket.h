@@ -18,7 +18,8 @@ struct nb_control_socket {
  * removes what a dead daemon left. mode: of the socket file. Negative errno:
  * UV_EADDRINUSE when another daemon is there; *ret_reason says why in words.
  */
-int nb_control_socket_open(struct nb_control_socket *control, const char *path, mode_t mode, const char **ret_reason);
+int nb_control_socket_open(struct nb_control_socket *control, const char *path, mode_t mode,
+                           const char **ret_reason);
 
 /* Uses an inherited listening socket; takes. */
 void nb_control_socket_inherit(struct nb_control_socket *control, int fd);

@@ -229,7 +229,8 @@ static int watch_signals(struct daemon *daemon)
     return 0;
 }
 
-static int start_daemon(struct nb_runtime *runtime, const struct nb_config *config, struct nb_control_socket *control)
+static int start_daemon(struct nb_runtime *runtime, const struct nb_config *config,
+                        struct nb_control_socket *control)
 {
     struct daemon *daemon = nb_actor_new(&runtime->loops[0], &daemon_class);
     if (!daemon)
@@ -299,7 +300,8 @@ static int open_control(struct nb_control_socket *control, const struct nb_confi
         return inherited;
     }
     if (!*config->socket) {
-        fprintf(stderr, "netbroker: no socket path: give --socket, or set NETBROKER_SOCKET or XDG_RUNTIME_DIR\n");
+        fprintf(stderr,
+                "netbroker: no socket path: give --socket, or set NETBROKER_SOCKET or XDG_RUNTIME_DIR\n");
         return UV_EINVAL;
     }
     mode_t mode = config->policy.count ? 0666 : 0600;

@@ -61,7 +61,8 @@ struct destination {
     uint64_t number; /* the target, or the number that the broker chose */
 };
 
-static bool find_existing(struct nb_session *session, const struct nb_request *request, struct destination *ret)
+static bool find_existing(struct nb_session *session, const struct nb_request *request,
+                          struct destination *ret)
 {
     const struct nb_handle *handle = nb_handles_find(&session->handles, request->target);
     if (handle && handle->kind == request->method->target) {
@@ -85,7 +86,8 @@ static bool is_free_number(struct nb_session *session, const struct nb_request *
     }
     if (!nb_handles_find(&session->handles, request->target))
         return true;
-    nb_fault_set(&fault, "ERR_NB_ID_IN_USE", NULL, "The target %llu is in use", (unsigned long long)request->target);
+    nb_fault_set(&fault, "ERR_NB_ID_IN_USE", NULL, "The target %llu is in use",
+                 (unsigned long long)request->target);
     fault.map.method = request->method_name;
     fault.map.has_target = true;
     fault.map.target = request->target;
@@ -125,7 +127,8 @@ static bool create_new(struct nb_session *session, const struct nb_request *requ
         number = session->account->next_id;
         session->account->next_id += 2;
     }
-    enum nb_target_kind kind = request->method->target == NB_TARGET_NEW_SOCKET ? NB_TARGET_SOCKET : NB_TARGET_SERVER;
+    enum nb_target_kind kind =
+        request->method->target == NB_TARGET_NEW_SOCKET ? NB_TARGET_SOCKET : NB_TARGET_SERVER;
     struct nb_actor *actor = create(session, request->method->target, number);
     if (actor && nb_handles_add(&session->handles, number, actor->id, kind) < 0) {
         nb_actor_stop(actor);
@@ -139,7 +142,8 @@ static bool create_new(struct nb_session *session, const struct nb_request *requ
     return true;
 }
 
-static bool find_destination(struct nb_session *session, const struct nb_request *request, struct destination *ret)
+static bool find_destination(struct nb_session *session, const struct nb_request *request,
+                             struct destination *ret)
 {
     switch (request->method->target) {
     case NB_TARGET_SESSION:

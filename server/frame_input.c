@@ -4,7 +4,8 @@
 
 enum { ROOM_MIN = 16 * 1024 };
 
-void nb_frame_input_init(struct nb_frame_input *input, struct nb_chunk_pool *pool, struct nb_scan_limits limits)
+void nb_frame_input_init(struct nb_frame_input *input, struct nb_chunk_pool *pool,
+                         struct nb_scan_limits limits)
 {
     *input = (struct nb_frame_input){.pool = pool, .limits = limits};
 }

@@ -15,7 +15,8 @@ struct nb_frame_input {
     struct nb_scan scan;
 };
 
-void nb_frame_input_init(struct nb_frame_input *input, struct nb_chunk_pool *pool, struct nb_scan_limits limits);
+void nb_frame_input_init(struct nb_frame_input *input, struct nb_chunk_pool *pool,
+                         struct nb_scan_limits limits);
 void nb_frame_input_finish(struct nb_frame_input *input);
 
 /*

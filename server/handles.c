@@ -30,7 +30,8 @@ struct nb_handle *nb_handles_find(const struct nb_handles *handles, uint64_t num
     return handle;
 }
 
-int nb_handles_add(struct nb_handles *handles, uint64_t number, struct nb_actor_id actor, enum nb_target_kind kind)
+int nb_handles_add(struct nb_handles *handles, uint64_t number, struct nb_actor_id actor,
+                   enum nb_target_kind kind)
 {
     struct nb_handle *handle = nb_calloc(1, sizeof *handle);
     if (!handle)

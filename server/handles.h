@@ -27,7 +27,8 @@ void nb_handles_finish(struct nb_handles *handles);
 struct nb_handle *nb_handles_find(const struct nb_handles *handles, uint64_t number);
 
 /* The number must be free. UV_ENOMEM. */
-int nb_handles_add(struct nb_handles *handles, uint64_t number, struct nb_actor_id actor, enum nb_target_kind kind);
+int nb_handles_add(struct nb_handles *handles, uint64_t number, struct nb_actor_id actor,
+                   enum nb_target_kind kind);
 
 /* Nothing happens when it is not there. */
 void nb_handles_remove(struct nb_handles *handles, uint64_t number);

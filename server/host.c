@@ -58,8 +58,8 @@ static void welcome(struct nb_host *host, struct nb_newcomer *newcomer)
 {
     struct nb_session *session = NULL;
     if (host->count < host->capacity || grow(host) == 0) {
-        session = nb_session_new(host->actor.loop, newcomer->fd, &newcomer->peer, newcomer->rights, host->limits,
-                                 &host->encoder, newcomer->serial);
+        session = nb_session_new(host->actor.loop, newcomer->fd, &newcomer->peer, newcomer->rights,
+                                 host->limits, &host->encoder, newcomer->serial);
         newcomer->fd = -1;
     }
     if (session && nb_watch(&host->actor, session->actor.id) == 0) {

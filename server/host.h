@@ -6,10 +6,10 @@
 #define NB_HOST_H
 
 #include "actor.h"
-#include "session_limits.h"
 #include "policy.h"
 #include "rpc.h"
 #include "session.h"
+#include "session_limits.h"
 
 #include <stdatomic.h>
 

@@ -25,7 +25,8 @@ static const struct nb_stream_ops stream_ops;
 /* A session's word to itself that frames are left over from the last turn. */
 static const struct nb_message_class backlog_class = {.name = "backlog", .size = sizeof(struct nb_message)};
 
-const struct nb_message_class nb_closing_class = {.name = "closing", .size = sizeof(struct nb_closing_notice)};
+const struct nb_message_class nb_closing_class = {.name = "closing",
+                                                  .size = sizeof(struct nb_closing_notice)};
 
 /* ---- making ---- */
 
@@ -40,8 +41,9 @@ static int init_account(struct nb_session *session)
     return 0;
 }
 
-struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer, struct nb_rights rights,
-                                  const struct nb_limits *limits, struct nb_encoder *encoder, uint64_t serial)
+struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer,
+                                  struct nb_rights rights, const struct nb_limits *limits,
+                                  struct nb_encoder *encoder, uint64_t serial)
 {
     struct nb_session *session = nb_actor_new(loop, &session_class);
     if (!session) {
@@ -91,7 +93,7 @@ static void stop_actors(struct nb_session *session)
     struct nb_handle *handle, *next;
     session->account->session = NB_NOBODY;
     HASH_ITER(hh, session->handles.table, handle, next)
-        nb_stop(session->actor.loop, handle->actor);
+    nb_stop(session->actor.loop, handle->actor);
     nb_handles_finish(&session->handles);
 }
 
@@ -346,7 +348,8 @@ static void take_response(struct nb_session *session, const struct nb_response *
 {
     const struct nb_reply_to *to = &response->to;
     bool creates = to->method->target == NB_TARGET_NEW_SOCKET || to->method->target == NB_TARGET_NEW_SERVER;
-    bool releases = to->method->index == NB_METHOD_SOCKET_RELEASE || to->method->index == NB_METHOD_SERVER_RELEASE;
+    bool releases =
+        to->method->index == NB_METHOD_SOCKET_RELEASE || to->method->index == NB_METHOD_SERVER_RELEASE;
     if ((creates && response->failure && response->is_thrown) || (releases && !response->failure))
         nb_handles_remove(&session->handles, to->target);
     if (!to->is_notification)
@@ -357,7 +360,8 @@ static void take_response(struct nb_session *session, const struct nb_response *
 static void take_event(struct nb_session *session, const struct nb_event_message *event)
 {
     if (event->event->index == NB_EVENT_SERVER_CONNECTION &&
-        nb_handles_add(&session->handles, event->body.server_connection.socket, event->actor, NB_TARGET_SOCKET) < 0) {
+        nb_handles_add(&session->handles, event->body.server_connection.socket, event->actor,
+                       NB_TARGET_SOCKET) < 0) {
         nb_stop(session->actor.loop, event->actor);
         nb_actor_stop(&session->actor);
         return;

@@ -10,9 +10,9 @@
 #include "frame_input.h"
 #include "handles.h"
 #include "held_events.h"
-#include "session_limits.h"
 #include "pending.h"
 #include "policy.h"
+#include "session_limits.h"
 #include "stream.h"
 #include "timer.h"
 
@@ -63,8 +63,9 @@ struct nb_session {
  * A session on this loop over a connected, non-blocking Unix socket, which it
  * takes. serial: unique, for the name. NULL: no memory; the fd is closed then.
  */
-struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer, struct nb_rights rights,
-                                  const struct nb_limits *limits, struct nb_encoder *encoder, uint64_t serial);
+struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer,
+                                  struct nb_rights rights, const struct nb_limits *limits,
+                                  struct nb_encoder *encoder, uint64_t serial);
 
 /* Tells a session, or a host all of its own, that the broker shuts down. */
 struct nb_closing_notice {

@@ -7,7 +7,8 @@
 
 enum { PROTOCOL = 1 };
 
-nb_handler nb_on_session_hello, nb_on_session_describe, nb_on_session_ping, nb_on_session_info, nb_on_session_close;
+nb_handler nb_on_session_hello, nb_on_session_describe, nb_on_session_ping, nb_on_session_info,
+    nb_on_session_close;
 
 /* ---- session.hello ---- */
 
@@ -18,7 +19,8 @@ static struct nb_failure *check_version(const nb_Hello *hello)
     if (lowest <= PROTOCOL && PROTOCOL <= highest)
         return NULL;
     struct nb_fault fault = {0};
-    nb_fault_set(&fault, "ERR_NB_VERSION", NULL, "No common protocol version: this broker speaks %d", PROTOCOL);
+    nb_fault_set(&fault, "ERR_NB_VERSION", NULL, "No common protocol version: this broker speaks %d",
+                 PROTOCOL);
     fault.map.supported_count = 2;
     fault.map.supported[0] = fault.map.supported[1] = PROTOCOL;
     return nb_failure_of_fault(&fault);
@@ -38,18 +40,30 @@ static struct nb_failure *check_hello(const nb_Hello *hello)
 static nb_Limits describe_limits(const struct nb_limits *limits)
 {
     return (nb_Limits){
-        .has_max_write = true,     .max_write = limits->max_write,
-        .has_max_frame = true,     .max_frame = limits->max_frame,
-        .has_max_depth = true,     .max_depth = limits->max_depth,
-        .has_max_elements = true,  .max_elements = limits->max_elements,
-        .has_max_text = true,      .max_text = limits->max_text,
-        .has_max_pending = true,   .max_pending = limits->max_pending,
-        .has_max_sockets = true,   .max_sockets = limits->max_sockets,
-        .has_max_servers = true,   .max_servers = limits->max_servers,
-        .has_read_chunk = true,    .read_chunk = limits->read_chunk,
-        .has_out_high = true,      .out_high = limits->out_high,
-        .has_out_low = true,       .out_low = limits->out_low,
-        .has_stall_timeout = true, .stall_timeout = limits->stall_timeout,
+        .has_max_write = true,
+        .max_write = limits->max_write,
+        .has_max_frame = true,
+        .max_frame = limits->max_frame,
+        .has_max_depth = true,
+        .max_depth = limits->max_depth,
+        .has_max_elements = true,
+        .max_elements = limits->max_elements,
+        .has_max_text = true,
+        .max_text = limits->max_text,
+        .has_max_pending = true,
+        .max_pending = limits->max_pending,
+        .has_max_sockets = true,
+        .max_sockets = limits->max_sockets,
+        .has_max_servers = true,
+        .max_servers = limits->max_servers,
+        .has_read_chunk = true,
+        .read_chunk = limits->read_chunk,
+        .has_out_high = true,
+        .out_high = limits->out_high,
+        .has_out_low = true,
+        .out_low = limits->out_low,
+        .has_stall_timeout = true,
+        .stall_timeout = limits->stall_timeout,
     };
 }
 
@@ -112,14 +126,22 @@ void nb_on_session_info(struct nb_actor *self, struct nb_command **command)
     struct nb_session *session = (struct nb_session *)self;
     const struct nb_account *account = session->account;
     nb_SessionInfo info = {
-        .has_sockets = true,      .sockets = account->sockets,
-        .has_servers = true,      .servers = account->servers,
-        .has_active = true,       .active = account->active,
-        .has_queued = true,       .queued = session->stream.queue.length + session->held.bytes.length,
-        .has_unflushed = true,    .unflushed = account->unflushed,
-        .has_frames_in = true,    .frames_in = session->frames_in,
-        .has_frames_out = true,   .frames_out = session->frames_out,
-        .has_fds_received = true, .fds_received = 0,
+        .has_sockets = true,
+        .sockets = account->sockets,
+        .has_servers = true,
+        .servers = account->servers,
+        .has_active = true,
+        .active = account->active,
+        .has_queued = true,
+        .queued = session->stream.queue.length + session->held.bytes.length,
+        .has_unflushed = true,
+        .unflushed = account->unflushed,
+        .has_frames_in = true,
+        .frames_in = session->frames_in,
+        .has_frames_out = true,
+        .frames_out = session->frames_out,
+        .has_fds_received = true,
+        .fds_received = 0,
     };
     nb_reply_result(self->loop, &(*command)->reply, &info, NULL);
 }
@@ -129,8 +151,9 @@ void nb_on_session_close(struct nb_actor *self, struct nb_command **command)
     struct nb_session *session = (struct nb_session *)self;
     const struct nb_account *account = session->account;
     if ((*command)->params.session_close.if_idle && (account->active || account->unflushed)) {
-        nb_reply_throw(self->loop, &(*command)->reply,
-                       nb_failure_make("ERR_NB_BUSY", NULL, "The session has open handles or unflushed data"));
+        nb_reply_throw(
+            self->loop, &(*command)->reply,
+            nb_failure_make("ERR_NB_BUSY", NULL, "The session has open handles or unflushed data"));
         return;
     }
     /* The answer is the session's last frame: sent here, as nothing reaches it once it has begun to end. */

@@ -50,8 +50,8 @@ void nb_session_output_sent(struct nb_session *session)
 static void send_encoded(struct nb_session *session, struct nb_bytes payload)
 {
     struct nb_encoder *encoder = session->encoder;
-    int status = encoder->failed ? UV_ENOMEM
-                                 : nb_stream_write_copy(&session->stream, encoder->data, encoder->length);
+    int status =
+        encoder->failed ? UV_ENOMEM : nb_stream_write_copy(&session->stream, encoder->data, encoder->length);
     nb_encoder_clear(encoder);
     if (status == 0)
         status = nb_stream_write(&session->stream, payload);
@@ -154,7 +154,8 @@ void nb_session_send_response(struct nb_session *session, const struct nb_respon
         send_failure(session, response);
         return;
     }
-    nb_encode_response(session->encoder, to->msgid, to->method, response->is_empty ? NULL : &response->result);
+    nb_encode_response(session->encoder, to->msgid, to->method,
+                       response->is_empty ? NULL : &response->result);
     send_encoded(session, (struct nb_bytes){0});
 }
 

@@ -11,8 +11,8 @@ static void answer(struct nb_session *session, struct nb_command *command)
     uint32_t count = session->held.count < most ? session->held.count : most;
     struct nb_encoder *encoder = session->encoder;
     nb_encode_poll(encoder, command->reply.msgid, count);
-    int status = encoder->failed ? UV_ENOMEM
-                                 : nb_stream_write_copy(&session->stream, encoder->data, encoder->length);
+    int status =
+        encoder->failed ? UV_ENOMEM : nb_stream_write_copy(&session->stream, encoder->data, encoder->length);
     nb_encoder_clear(encoder);
     if (status == 0)
         status = nb_held_events_move(&session->held, count, &session->stream.queue);
@@ -74,7 +74,8 @@ void nb_session_hold(struct nb_session *session, struct nb_slice frame, struct n
 static struct nb_failure *check(const struct nb_session *session, const nb_Poll *params)
 {
     if (!session->polls)
-        return nb_failure_make("ERR_NB_NOT_NEGOTIATED", NULL, "session.poll needs events \"poll\" in session.hello");
+        return nb_failure_make("ERR_NB_NOT_NEGOTIATED", NULL,
+                               "session.poll needs events \"poll\" in session.hello");
     if (session->poll)
         return nb_failure_make("ERR_NB_BUSY", NULL, "A poll is open already");
     if (params->has_max && !params->max)

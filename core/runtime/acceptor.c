@@ -49,8 +49,16 @@ static bool is_shortage(int error)
 static bool is_passing(int error)
 {
     switch (error) {
-    case EINTR: case ECONNABORTED: case ENETDOWN: case EPROTO: case ENOPROTOOPT:
-    case EHOSTDOWN: case ENONET: case EHOSTUNREACH: case ENETUNREACH: case EPERM:
+    case EINTR:
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EPERM:
         return true;
     default:
         return false;

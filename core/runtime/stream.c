@@ -12,12 +12,14 @@ enum {
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void run_flush(struct nb_flush *flush);
 
-#define STREAM_OF(pointer, member) ((struct nb_stream *)((char *)(pointer)-offsetof(struct nb_stream, member)))
+#define STREAM_OF(pointer, member)                                                                           \
+    ((struct nb_stream *)((char *)(pointer)-offsetof(struct nb_stream, member)))
 
-void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops, bool packs)
+void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops,
+                    bool packs)
 {
-    *stream = (struct nb_stream){
-        .loop = loop, .ops = ops, .flush = {.run = run_flush}, .fd = -1, .packs = packs};
+    *stream =
+        (struct nb_stream){.loop = loop, .ops = ops, .flush = {.run = run_flush}, .fd = -1, .packs = packs};
     nb_write_queue_init(&stream->queue, &loop->pool);
 }
 

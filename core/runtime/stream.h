@@ -56,7 +56,8 @@ struct nb_stream {
 };
 
 /* Nothing open yet. packs: its queue may wait long, keep it dense. */
-void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops, bool packs);
+void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops,
+                    bool packs);
 
 /* Takes an open, connected, non-blocking socket. On failure (negative errno) the fd stays the caller's. */
 int nb_stream_open(struct nb_stream *stream, int fd);
