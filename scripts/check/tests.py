@@ -1,0 +1,71 @@
+"""Runs the tests that a build knows of, and those that only pytest would find."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import sys
+
+import counts
+from runner import LOGS, ROOT, run
+
+SLOWER = 3  # times that a sanitizer may make a test slower than meson allows
+
+
+class Build:
+    """A configured build directory and the environment in which its programs are tested."""
+
+    def __init__(self, path, env):
+        self.path, self.env = path, env
+        self.binary = path / "netbroker"
+
+    def tests(self):
+        """As meson describes them: name, cmd, env, suite, timeout, protocol."""
+        listing = run(f"{self.path.name}/tests", ["meson", "introspect", "--tests", self.path], deadline=60)
+        return json.loads(listing.output) if listing.status == 0 else []
+
+
+def run_test(build, test, env):
+    """One test of meson's, counted by what it reports."""
+    name = f"{build.path.name}/{test['name']}"
+    env = {**test["env"], **build.env, **env}
+    deadline = SLOWER * (test["timeout"] or 30)
+    cwd = test["workdir"] or build.path
+    if "pytest" in test["cmd"]:
+        return run_pytest(name, test["cmd"], deadline, env, cwd)
+    done = run(name, test["cmd"], deadline=deadline, env=env, cwd=cwd)
+    if test["protocol"] == "tap":
+        return counts.of_tap(name, done)
+    return counts.of_libcheck(name, done) if counts.SUMMARY.search(done.output) else counts.of_status(name, done)
+
+
+def run_pytest(name, command, deadline, env, cwd=ROOT):
+    LOGS.mkdir(parents=True, exist_ok=True)
+    report = LOGS / (name.replace("/", "-") + ".xml")
+    report.unlink(missing_ok=True)
+    done = run(name, [*command, f"--junitxml={report}"], deadline=deadline, env=env, cwd=cwd)
+    return counts.of_junit(name, done, report)
+
+
+def run_tests(build, chosen, env=None):
+    """Side by side, one on each core."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = [pool.submit(run_test, build, test, env or {}) for test in chosen]
+        return counts.add(future.result() for future in futures)
+
+
+def unlisted_files(tests):
+    """The pytest files that no test of the build names, by directory."""
+    listed = {pathlib.Path(word).name for test in tests for word in test["cmd"]}
+    groups = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        if file.name not in listed:
+            groups.setdefault(file.parent, []).append(file)
+    return groups
+
+
+def run_unlisted(build, directory, files):
+    name = str(directory.relative_to(ROOT))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    env = {**build.env, "NETBROKER_BINARY": str(build.binary), "PYTHONDONTWRITEBYTECODE": "1"}
+    return run_pytest(name, command, 900, env)
