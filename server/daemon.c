@@ -5,6 +5,7 @@
 #include "host.h"
 #include "log.h"
 #include "memory.h"
+#include "resolver.h"
 #include "server.h"
 #include "systemd.h"
 
@@ -105,6 +106,8 @@ static void on_accept(void *owner, int fd, const struct sockaddr_storage *addres
     (void)address;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
         close(fd);
+    } else if (peer.pid == getpid()) { /* dialled by a client of ours: it would act with our identity */
+        turn_away(fd, "ERR_NB_POLICY", NULL, "The broker does not connect to itself");
     } else if (!nb_policy_admits(&daemon->config->policy, peer.uid, &rights)) {
         nb_log(NB_LOG_WARNING, "client refused", "uid=%u pid=%d", peer.uid, peer.pid);
         turn_away(fd, "ERR_NB_POLICY", NULL, "This uid is not allowed to use the broker");
@@ -332,6 +335,8 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
         return status; /* the process ends: what is half made goes with it */
     announce_ready(config, control->lock < 0);
     nb_runtime_run(&runtime);
+    if (nb_lookups_under_way()) /* can't be called off, and may take long: nothing else is left to be done */
+        _exit(EXIT_SUCCESS);
     nb_runtime_finish(&runtime);
     return 0;
 }

@@ -357,15 +357,15 @@ static void take_response(struct nb_session *session, const struct nb_response *
     nb_session_send_response(session, response);
 }
 
-static void take_event(struct nb_session *session, const struct nb_event_message *event)
+static void take_event(struct nb_session *session, struct nb_event_message *event)
 {
     if (event->event->index == NB_EVENT_SERVER_CONNECTION &&
         nb_handles_add(&session->handles, event->body.server_connection.socket, event->actor,
                        NB_TARGET_SOCKET) < 0) {
-        nb_stop(session->actor.loop, event->actor);
         nb_actor_stop(&session->actor);
         return;
     }
+    event->actor = NB_NOBODY;
     if (event->event->index == NB_EVENT_SOCKET_DATA)
         nb_account_take_data(session->account, event->body.data.data.length);
     nb_session_send_event(session, event);
@@ -377,14 +377,10 @@ static void receive(struct nb_actor *self, struct nb_message **message)
 {
     struct nb_session *session = (struct nb_session *)self;
     const struct nb_message_class *class = (*message)->class;
-    if (session->is_ending && class != &nb_event_class)
+    if (session->is_ending)
         return;
     if (class == &nb_event_class) {
-        struct nb_event_message *event = (struct nb_event_message *)*message;
-        if (!session->is_ending)
-            take_event(session, event);
-        else if (!nb_actor_id_is_nobody(event->actor)) /* accepted in the session's last moment */
-            nb_stop(self->loop, event->actor);
+        take_event(session, (struct nb_event_message *)*message);
     } else if (class == &nb_response_class) {
         take_response(session, (struct nb_response *)*message);
     } else if (class == &nb_command_class) {

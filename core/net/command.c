@@ -9,13 +9,19 @@ _Static_assert(sizeof(struct nb_command) <= NB_MESSAGE_LARGE, "a command must fi
 _Static_assert(sizeof(struct nb_response) <= NB_MESSAGE_LARGE, "a response must fit into a message");
 _Static_assert(sizeof(struct nb_event_message) <= NB_MESSAGE_LARGE, "an event must fit into a message");
 
+void nb_command_discharge(struct nb_command *command)
+{
+    if (!command->charged)
+        return;
+    nb_account_pay(command->account, command->charged);
+    nb_account_unref(command->account);
+    command->charged = 0;
+}
+
 static void dispose_command(struct nb_loop *loop, struct nb_message *message)
 {
     struct nb_command *command = (struct nb_command *)message;
-    if (command->charged) {
-        nb_account_pay(command->account, command->charged);
-        nb_account_unref(command->account);
-    }
+    nb_command_discharge(command);
     if (nb_reply_is_open(&command->reply))
         nb_reply_fail(loop, &command->reply,
                       nb_failure_make("ERR_NB_NO_SUCH_TARGET", NULL, "The target %llu does not exist",
@@ -36,6 +42,8 @@ static void dispose_response(struct nb_loop *loop, struct nb_message *message)
 static void dispose_event(struct nb_loop *loop, struct nb_message *message)
 {
     struct nb_event_message *event = (struct nb_event_message *)message;
+    if (!nb_actor_id_is_nobody(event->actor))
+        nb_stop(loop, event->actor);
     nb_failure_unref(event->failure);
     nb_chunk_unref(event->chunk);
     nb_message_free(loop, message);

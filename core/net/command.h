@@ -61,7 +61,7 @@ struct nb_event_message {
     struct nb_message message;
     const struct nb_event *event;
     uint64_t target;
-    struct nb_actor_id actor; /* server.connection: the new socket */
+    struct nb_actor_id actor; /* server.connection: the new socket; it stops with the message unless adopted */
     struct nb_chunk *chunk; /* a share: what slices of body borrow from; may be NULL */
     struct nb_failure *failure; /* a share: error events; the lookup event's err */
     bool ends_id; /* the last event of target: the id is free */
@@ -69,6 +69,9 @@ struct nb_event_message {
     union nb_event_body body;
 };
 extern const struct nb_message_class nb_event_class;
+
+/* Takes the command's payload off the ledger: it is counted elsewhere now, or dropped. */
+void nb_command_discharge(struct nb_command *command);
 
 /* A new command; NULL: no memory. */
 struct nb_command *nb_command_new(struct nb_loop *loop);

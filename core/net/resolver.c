@@ -3,6 +3,7 @@
 #include "loop.h"
 #include "memory.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <uv.h>
 
@@ -10,6 +11,13 @@ _Static_assert(sizeof(struct nb_lookup_answer) <= NB_MESSAGE_LARGE, "an answer m
 
 const struct nb_message_class nb_lookup_answer_class = {.name = "lookup answer",
                                                         .size = sizeof(struct nb_lookup_answer)};
+
+static atomic_uint under_way;
+
+unsigned nb_lookups_under_way(void)
+{
+    return atomic_load(&under_way);
+}
 
 struct lookup {
     uv_getaddrinfo_t request;
@@ -53,6 +61,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     uv_freeaddrinfo(info);
     nb_send(lookup->loop, lookup->asker, &lookup->answer->message);
     nb_free(lookup);
+    atomic_fetch_sub(&under_way, 1);
 }
 
 static int start(struct lookup *lookup, const char *host, int family, int hints)
@@ -62,7 +71,10 @@ static int start(struct lookup *lookup, const char *host, int family, int hints)
                                                          : AF_UNSPEC,
                               .ai_socktype = SOCK_STREAM,
                               .ai_flags = hints};
-    return uv_getaddrinfo(&lookup->loop->uv, &lookup->request, on_resolved, host, NULL, &wanted);
+    int status = uv_getaddrinfo(&lookup->loop->uv, &lookup->request, on_resolved, host, NULL, &wanted);
+    if (status == 0)
+        atomic_fetch_add(&under_way, 1);
+    return status;
 }
 
 /* uv_getaddrinfo maps what it cannot look up (an over-long or non-IDNA name) to errors of its own. */

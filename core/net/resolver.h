@@ -27,4 +27,7 @@ extern const struct nb_message_class nb_lookup_answer_class;
  */
 int nb_lookup(struct nb_actor *asker, uint64_t ticket, struct nb_slice host, int family, int hints);
 
+/* Lookups of the whole process that have not been answered yet. Any thread. */
+unsigned nb_lookups_under_way(void);
+
 #endif

@@ -54,12 +54,15 @@ static void describe_peer(int fd, nb_Peer *peer)
                       .pid = (uint32_t)credentials.pid};
 }
 
+/* A socket that nobody hears of is not kept. */
 static void emit_connection(struct nb_server *server, struct nb_socket *socket)
 {
     struct nb_texts texts;
     struct nb_event_message *event = nb_event_new(server->account, NB_EVENT_SERVER_CONNECTION, server->name);
-    if (!event)
+    if (!event) {
+        nb_actor_stop(&socket->actor);
         return;
+    }
     nb_ServerConnection *body = &event->body.server_connection;
     event->actor = socket->actor.id;
     body->has_socket = true;

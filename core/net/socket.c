@@ -76,6 +76,7 @@ void nb_socket_keep_request(struct nb_socket *socket, struct nb_command *command
 {
     /* A write's bytes are in the queue by now; the frame's memory is not held any longer than they are. */
     nb_chunk_unref(command->chunk);
+    nb_command_discharge(command);
     command->chunk = NULL;
     command->next = NULL;
     *socket->requests.last = command;
