@@ -6,10 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void on_error(struct netbroker_session *session, void *context, const struct netbroker_error *error)
+{
+    nb_cli_report(context, error);
+}
+
+static const struct netbroker_session_events default_events = {.on_error = on_error};
+
 int nb_cli_open(const struct nb_cli_options *options, const struct netbroker_session_events *events,
                 void *context, struct netbroker_session **ret_session)
 {
-    struct netbroker_options session = {.events = events, .context = context, .name = "netbroker"};
+    struct netbroker_options session = {.events = events ? events : &default_events,
+                                        .context = events ? context : (void *)options,
+                                        .name = "netbroker",
+                                        .version = NB_VERSION};
     int result = netbroker_connect(options->socket, &session, ret_session);
     if (result == 0)
         return NB_CLI_OK;
@@ -64,7 +74,9 @@ void nb_cli_complain(const char *what, int error)
 
 int nb_cli_lost(int error)
 {
-    nb_cli_complain("lost the broker", error);
+    /* What ends a session has been reported as its error. */
+    if (error != -ECONNRESET && error != -EBADMSG && error != -EMSGSIZE)
+        nb_cli_complain("lost the broker", error);
     return NB_CLI_NO_BROKER;
 }
 

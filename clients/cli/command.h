@@ -27,7 +27,7 @@ struct nb_cli_command {
 
 extern const struct nb_cli_command nb_cli_call, nb_cli_events, nb_cli_connect, nb_cli_listen;
 
-/* Opens the session. NB_CLI_OK, or the status after saying why not. */
+/* Opens the session. NB_CLI_OK, or the status after saying why not. Without `events` its errors are reported. */
 int nb_cli_open(const struct nb_cli_options *options, const struct netbroker_session_events *events,
                 void *context, struct netbroker_session **ret_session);
 
@@ -40,7 +40,7 @@ json_t *nb_cli_error_object(const struct netbroker_error *error);
 /* "netbroker: WHAT: reason" on stderr for a negative errno. */
 void nb_cli_complain(const char *what, int error);
 
-/* The session failed with that errno: says so. Gives NB_CLI_NO_BROKER. */
+/* The session failed with that errno: says so, unless its on_error has. Gives NB_CLI_NO_BROKER. */
 int nb_cli_lost(int error);
 
 /* Where to connect or listen. */

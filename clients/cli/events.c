@@ -72,7 +72,15 @@ static void on_idle(struct netbroker_session *session, void *context)
     ((struct viewer *)context)->is_idle = true;
 }
 
-static const struct netbroker_session_events session_events = {.on_event = on_event, .on_idle = on_idle};
+/* The others are among the events. */
+static void on_error(struct netbroker_session *session, void *context, const struct netbroker_error *error)
+{
+    if (error->fatal)
+        nb_cli_report(((struct viewer *)context)->options, error);
+}
+
+static const struct netbroker_session_events session_events = {
+    .on_event = on_event, .on_idle = on_idle, .on_error = on_error};
 
 /* ---- requests ---- */
 
