@@ -87,8 +87,7 @@ static void on_ending_limit(struct nb_timer *timer)
     nb_stream_close(&NB_SESSION_OF(timer, timer)->stream);
 }
 
-/* The actors go, but write out what they were given; their events reach nobody any more. */
-static void stop_actors(struct nb_session *session)
+void nb_session_stop_actors(struct nb_session *session)
 {
     struct nb_handle *handle, *next;
     session->account->session = NB_NOBODY;
@@ -104,7 +103,7 @@ void nb_session_end(struct nb_session *session)
     session->is_ending = true;
     nb_log(NB_LOG_INFO, "session ended", "session=%s frames_in=%llu frames_out=%llu", session->name,
            (unsigned long long)session->frames_in, (unsigned long long)session->frames_out);
-    stop_actors(session);
+    nb_session_stop_actors(session);
     if (!session->input_ended)
         nb_stream_start_reading(&session->stream);
     if (nb_timer_start(&session->timer, session->actor.loop, ENDING_LIMIT, on_ending_limit) < 0)
@@ -346,14 +345,8 @@ static const struct nb_stream_ops stream_ops = {
 
 static void take_response(struct nb_session *session, const struct nb_response *response)
 {
-    const struct nb_reply_to *to = &response->to;
-    bool creates = to->method->target == NB_TARGET_NEW_SOCKET || to->method->target == NB_TARGET_NEW_SERVER;
-    bool releases =
-        to->method->index == NB_METHOD_SOCKET_RELEASE || to->method->index == NB_METHOD_SERVER_RELEASE;
-    if ((creates && response->failure && response->is_thrown) || (releases && !response->failure))
-        nb_handles_remove(&session->handles, to->target);
-    if (!to->is_notification)
-        nb_pending_remove(&session->pending, to->msgid);
+    if (!response->to.is_notification)
+        nb_pending_remove(&session->pending, response->to.msgid);
     nb_session_send_response(session, response);
 }
 
@@ -369,8 +362,6 @@ static void take_event(struct nb_session *session, struct nb_event_message *even
     if (event->event->index == NB_EVENT_SOCKET_DATA)
         nb_account_take_data(session->account, event->body.data.data.length);
     nb_session_send_event(session, event);
-    if (event->ends_id)
-        nb_handles_remove(&session->handles, event->target);
 }
 
 static void receive(struct nb_actor *self, struct nb_message **message)
@@ -383,6 +374,8 @@ static void receive(struct nb_actor *self, struct nb_message **message)
         take_event(session, (struct nb_event_message *)*message);
     } else if (class == &nb_response_class) {
         take_response(session, (struct nb_response *)*message);
+    } else if (class == &nb_farewell_class) {
+        nb_handles_remove(&session->handles, ((const struct nb_farewell *)*message)->name);
     } else if (class == &nb_command_class) {
         struct nb_command **command = (struct nb_command **)message;
         (*command)->run(self, command);

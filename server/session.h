@@ -83,6 +83,9 @@ extern const struct nb_message_class nb_closing_class;
 /* Begins the end; what is queued goes out first. A repeat does nothing. */
 void nb_session_end(struct nb_session *session);
 
+/* The actors go, but write out what they were given; they answer what is open, and their events reach nobody. */
+void nb_session_stop_actors(struct nb_session *session);
+
 /* Reads and starts frames, or not, as the queues allow. */
 void nb_session_pump(struct nb_session *session);
 
@@ -102,6 +105,7 @@ void nb_session_output_sent(struct nb_session *session);
 /* session_poll.c */
 void nb_session_poll_init(struct nb_session *session);
 void nb_session_poll_finish(struct nb_session *session);
+void nb_session_poll_end(struct nb_session *session); /* answers an open poll with what there is */
 void nb_session_hold(struct nb_session *session, struct nb_slice frame, struct nb_bytes payload);
 
 /* dispatch.c: starts a decoded request; takes the share of chunk that its slices borrow from. */

@@ -146,6 +146,29 @@ void nb_on_session_info(struct nb_actor *self, struct nb_command **command)
     nb_reply_result(self->loop, &(*command)->reply, &info, NULL);
 }
 
+/*
+ * The last step of session.close. Its answer is sent here, as nothing reaches
+ * the session once it has begun to end.
+ */
+static void finish_close(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_session *session = (struct nb_session *)self;
+    nb_session_poll_end(session);
+    if (!(*command)->reply.is_notification) {
+        struct nb_response response = {.to = (*command)->reply};
+        nb_session_send_response(session, &response);
+    }
+    nb_reply_forget(&(*command)->reply);
+    nb_actor_stop(self);
+}
+
+/* The actors have answered what was open; the answers stand in the queue before this command's next round. */
+static void await_answers(struct nb_actor *self, struct nb_command **command)
+{
+    (*command)->run = finish_close;
+    nb_send(self->loop, self->id, &nb_command_take(command)->message);
+}
+
 void nb_on_session_close(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_session *session = (struct nb_session *)self;
@@ -156,11 +179,7 @@ void nb_on_session_close(struct nb_actor *self, struct nb_command **command)
             nb_failure_make("ERR_NB_BUSY", NULL, "The session has open handles or unflushed data"));
         return;
     }
-    /* The answer is the session's last frame: sent here, as nothing reaches it once it has begun to end. */
-    if (!(*command)->reply.is_notification) {
-        struct nb_response response = {.to = (*command)->reply};
-        nb_session_send_response(session, &response);
-    }
-    nb_reply_forget(&(*command)->reply);
-    nb_actor_stop(self);
+    nb_session_stop_actors(session);
+    (*command)->run = await_answers;
+    nb_send(self->loop, self->id, &nb_command_take(command)->message);
 }

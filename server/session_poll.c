@@ -32,6 +32,12 @@ static void answer_open_poll(struct nb_session *session)
     nb_message_dispose(session->actor.loop, &command->message);
 }
 
+void nb_session_poll_end(struct nb_session *session)
+{
+    if (session->poll)
+        answer_open_poll(session);
+}
+
 static void on_wait_over(struct nb_timer *timer)
 {
     answer_open_poll(NB_SESSION_OF(timer, poll_timer));

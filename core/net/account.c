@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+const struct nb_message_class nb_farewell_class = {.name = "farewell", .size = sizeof(struct nb_farewell)};
 const struct nb_message_class nb_relief_class = {.name = "relief", .size = sizeof(struct nb_message)};
 
 struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id session)
@@ -189,6 +190,19 @@ int nb_account_ask_for_relief(struct nb_account *account, size_t at)
 }
 
 /* ---- activity ---- */
+
+void nb_account_say_farewell(struct nb_account *account, uint64_t name)
+{
+    if (nb_actor_id_is_nobody(account->session))
+        return;
+    struct nb_farewell *farewell = nb_message_new(account->loop, &nb_farewell_class);
+    if (!farewell) {
+        nb_stop(account->loop, account->session);
+        return;
+    }
+    farewell->name = name;
+    nb_send(account->loop, account->session, &farewell->message);
+}
 
 void nb_account_activate(struct nb_account *account)
 {

@@ -52,6 +52,13 @@ struct nb_account {
     uint64_t next_id; /* even, for sockets that servers accept */
 };
 
+/* Tells the session that a number is nobody's any more: after the close event, a release, a refused creation. */
+struct nb_farewell {
+    struct nb_message message;
+    uint64_t name;
+};
+extern const struct nb_message_class nb_farewell_class;
+
 /* Tells the session that the ledger has come down to relief_at. */
 extern const struct nb_message_class nb_relief_class;
 
@@ -85,6 +92,9 @@ struct nb_actor_id nb_account_largest_debtor(const struct nb_account *account);
 
 /* Asks for one relief message, now or when unflushed falls to that. UV_ENOMEM. */
 int nb_account_ask_for_relief(struct nb_account *account, size_t at);
+
+/* Sends the farewell of an actor that stops. Without memory the session is stopped. */
+void nb_account_say_farewell(struct nb_account *account, uint64_t name);
 
 void nb_account_activate(struct nb_account *account);
 void nb_account_deactivate(struct nb_account *account);

@@ -61,10 +61,10 @@ struct nb_event_message {
     struct nb_message message;
     const struct nb_event *event;
     uint64_t target;
-    struct nb_actor_id actor; /* server.connection: the new socket; it stops with the message unless adopted */
+    struct nb_actor_id
+        actor; /* server.connection: the new socket; it stops with the message unless adopted */
     struct nb_chunk *chunk; /* a share: what slices of body borrow from; may be NULL */
     struct nb_failure *failure; /* a share: error events; the lookup event's err */
-    bool ends_id; /* the last event of target: the id is free */
     bool payload_is_text;
     union nb_event_body body;
 };

@@ -71,13 +71,9 @@ void nb_server_answer_address(struct nb_server *server, struct nb_reply_to *repl
 
 /* ---- the end ---- */
 
-void nb_server_emit_close_if_drained(struct nb_server *server)
+static void answer_closes(struct nb_server *server)
 {
     struct nb_command *command;
-    if (!server->wants_close_event || server->connections || server->state != NB_SERVER_IDLE)
-        return;
-    server->wants_close_event = false;
-    nb_event_emit(server->account, NB_EVENT_SERVER_CLOSE, server->name);
     while ((command = server->closes.first)) {
         server->closes.first = command->next;
         if (command->failure)
@@ -89,13 +85,18 @@ void nb_server_emit_close_if_drained(struct nb_server *server)
     server->closes.last = &server->closes.first;
 }
 
+void nb_server_emit_close_if_drained(struct nb_server *server)
+{
+    if (!server->wants_close_event || server->connections || server->state != NB_SERVER_IDLE)
+        return;
+    server->wants_close_event = false;
+    nb_event_emit(server->account, NB_EVENT_SERVER_CLOSE, server->name);
+    answer_closes(server);
+}
+
 static void finish(struct nb_server *server)
 {
-    struct nb_command *command;
-    while ((command = server->closes.first)) {
-        server->closes.first = command->next;
-        nb_message_dispose(server->actor.loop, &command->message);
-    }
+    answer_closes(server);
     server->account->servers--;
     nb_account_unref(server->account);
     nb_actor_finish(&server->actor);
@@ -162,6 +163,13 @@ static void receive(struct nb_actor *self, struct nb_message **message)
 nb_handler nb_on_server_create, nb_on_server_close, nb_on_server_address, nb_on_server_get_connections,
     nb_on_server_set, nb_on_server_ref, nb_on_server_unref, nb_on_server_info, nb_on_server_release;
 
+/* The id is free and the actor goes. */
+static void leave(struct nb_server *server)
+{
+    nb_account_say_farewell(server->account, server->name);
+    nb_actor_stop(&server->actor);
+}
+
 static struct nb_failure *apply_create(struct nb_server *server, const nb_ServerCreate *params)
 {
     struct nb_accept_options *accepted = &server->accepted;
@@ -187,7 +195,7 @@ void nb_on_server_create(struct nb_actor *self, struct nb_command **command)
     struct nb_failure *failure = apply_create(server, &(*command)->params.server_create);
     if (failure) {
         nb_reply_throw(self->loop, &(*command)->reply, failure);
-        nb_actor_stop(self);
+        leave(server);
         return;
     }
     nb_Created created = {.has_id = true, .id = server->name};
@@ -282,5 +290,5 @@ void nb_on_server_release(struct nb_actor *self, struct nb_command **command)
         return;
     }
     nb_reply_done(self->loop, &(*command)->reply);
-    nb_actor_stop(self);
+    leave(server);
 }

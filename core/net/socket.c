@@ -166,7 +166,6 @@ static void tell_closed(struct nb_socket *socket)
     struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_CLOSE, socket->name);
     if (!event)
         return;
-    event->ends_id = socket->auto_release;
     event->body.socket_closed = (nb_SocketClosed){.has_had_error = true,
                                                   .had_error = socket->failure != NULL,
                                                   .has_bytes_read = true,
@@ -198,7 +197,13 @@ static void finish_closing(struct nb_socket *socket)
     if (socket->stop_has_begun)
         finish(socket);
     else if (socket->auto_release)
-        nb_actor_stop(&socket->actor);
+        nb_socket_leave(socket);
+}
+
+void nb_socket_leave(struct nb_socket *socket)
+{
+    nb_account_say_farewell(socket->account, socket->name);
+    nb_actor_stop(&socket->actor);
 }
 
 void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
@@ -241,6 +246,7 @@ static void stop(struct nb_actor *self)
 {
     struct nb_socket *socket = (struct nb_socket *)self;
     socket->stop_has_begun = true;
+    answer_requests(socket);
     switch (socket->state) {
     case NB_SOCKET_FRESH:
     case NB_SOCKET_CLOSED:
@@ -381,5 +387,5 @@ void nb_on_socket_release(struct nb_actor *self, struct nb_command **command)
         return;
     }
     nb_reply_done(self->loop, &(*command)->reply);
-    nb_actor_stop(self);
+    nb_socket_leave(socket);
 }

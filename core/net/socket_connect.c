@@ -200,7 +200,7 @@ nb_handler nb_on_socket_create, nb_on_socket_connect, nb_on_net_create_connectio
 static void refuse_creation(struct nb_actor *self, struct nb_command *command, struct nb_failure *failure)
 {
     nb_reply_throw(self->loop, &command->reply, failure);
-    nb_actor_stop(self);
+    nb_socket_leave((struct nb_socket *)self);
 }
 
 void nb_on_socket_create(struct nb_actor *self, struct nb_command **command)

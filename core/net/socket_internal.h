@@ -27,6 +27,9 @@ extern const struct nb_stream_ops nb_socket_stream_ops;
  */
 void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure);
 
+/* The id is free and the actor goes. */
+void nb_socket_leave(struct nb_socket *socket);
+
 /* Counts as active for session.idle or not, as state and ref say. */
 void nb_socket_update_activity(struct nb_socket *socket);
 
