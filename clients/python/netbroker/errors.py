@@ -8,7 +8,6 @@ for asyncio's sockets catches it unchanged.
 from __future__ import annotations
 
 import errno
-import functools
 import socket
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
 
@@ -99,10 +98,12 @@ def _classify(code: str, message: str, name: Any) -> Tuple[Type[Exception], Tupl
     return Exception, (f"{message} [{code}]" if code else message,)
 
 
-@functools.lru_cache(maxsize=None)
 def _combined(base: Type[Exception]) -> Type[BrokerError]:
-    """A class that is a BrokerError and a `base`, under the name of `base`."""
-    if base is Exception:
-        return BrokerError
-    body: Dict[str, Any] = {"__module__": __name__, "__doc__": f"A {base.__name__} that the broker reported."}
-    return type(base.__name__, (BrokerError, base), body)
+    """A class that is a BrokerError and a `base`, under the name of `base`; made once."""
+    if base not in _classes:
+        body: Dict[str, Any] = {"__module__": __name__, "__doc__": f"A {base.__name__} that the broker reported."}
+        _classes[base] = type(base.__name__, (BrokerError, base), body)
+    return _classes[base]
+
+
+_classes: Dict[Type[Exception], Type[BrokerError]] = {Exception: BrokerError}

@@ -1,7 +1,7 @@
 """Servers as the protocol has them: each method of the schema is one coroutine."""
 from __future__ import annotations
 
-from typing import Any, Optional, TypedDict
+from typing import Any, Dict, Optional, TypedDict
 
 from .actor import Remote
 from .names import StrPath, from_body, to_path
@@ -116,7 +116,8 @@ class Server(Remote):
 
     async def get_connections(self) -> int:
         """How many of its connections are open."""
-        return (await self._request("getConnections"))["count"]
+        connections: Dict[str, int] = await self._request("getConnections")
+        return connections["count"]
 
     async def set(self, max_connections: Optional[int] = None) -> None:
         """Limits the connections that are open at a time; None: no limit."""

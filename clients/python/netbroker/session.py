@@ -135,15 +135,18 @@ class Session(asyncio.BufferedProtocol):
 
     async def ping(self, **values: Any) -> Dict[str, Any]:
         """Returns `values` once every frame sent before has been started."""
-        return await self.request("session.ping", 0, values)
+        echoed: Dict[str, Any] = await self.request("session.ping", 0, values)
+        return echoed
 
     async def info(self) -> Dict[str, int]:
         """What the session holds, under the names of the wire."""
-        return await self.request("session.info", 0)
+        held: Dict[str, int] = await self.request("session.info", 0)
+        return held
 
     async def describe(self) -> Dict[str, Any]:
         """The broker's schema: methods, events, types, errors, limits."""
-        return await self.request("session.describe", 0)
+        schema: Dict[str, Any] = await self.request("session.describe", 0)
+        return schema
 
     # ---- actors ----
 

@@ -189,7 +189,8 @@ class Socket(Remote):
         connection began. `encoding` is that of a str: utf8 (default), utf16le,
         latin1, ascii, base64, base64url, hex.
         """
-        return (await self._payload("write", data, encoding))["bytesWritten"]
+        written: Dict[str, int] = await self._payload("write", data, encoding)
+        return written["bytesWritten"]
 
     async def end(self, data: Union[bytes, bytearray, memoryview, str] = b"", encoding: Optional[str] = None) -> None:
         """Writes `data`, then ends this side; returns when the FIN has been sent."""

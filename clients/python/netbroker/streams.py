@@ -54,7 +54,7 @@ async def create_connection(
         path=None if path is None else to_path(path),
         local_address=local_addr[0] if local_addr else None,
         local_port=local_addr[1] if local_addr else None,
-        family={AF_INET: 4, AF_INET6: 6}.get(family),
+        family={int(AF_INET): 4, int(AF_INET6): 6}.get(family),
         no_delay=no_delay,
         keep_alive=keep_alive,
         keep_alive_initial_delay=keep_alive_initial_delay,

@@ -39,7 +39,8 @@ class SocketTransport(asyncio.Transport):
     def __init__(
         self, session: Session, target: int, protocol: asyncio.BaseProtocol, extra: Optional[Dict[str, Any]] = None
     ) -> None:
-        super().__init__(extra or {})
+        super().__init__()
+        self._extra_info = {"sockname": "", "peername": "", **(extra or {})}
         self.on_lost: Optional[Callable[[], None]] = None  # called once, after connection_lost
         self._session = session
         self._loop = asyncio.get_running_loop()
@@ -58,9 +59,10 @@ class SocketTransport(asyncio.Transport):
         self._chunk = min(CHUNK, session.max_write)
         self._queue: Deque[Payload] = deque()
         self._queued = 0  # bytes in _queue
-        self._in_flight = 0  # bytes sent and asked for, not yet in the kernel
-        self._unasked = 0  # bytes sent since the last request
-        self._asked: Deque[int] = deque()  # size of each write request that is open
+        self._asked = 0  # bytes sent up to the last request's end
+        self._unasked = 0  # bytes sent since
+        self._in_flight = 0  # of the bytes asked for, those that no kernel has yet
+        self._requests = 0  # writes that are not answered
         self._eof = False  # nothing more may be written
         self._end_sent = False
         self._finished = False  # the kernel has all bytes and the FIN
@@ -84,10 +86,10 @@ class SocketTransport(asyncio.Transport):
         if self._was_opened:
             return
         self._was_opened = self._open = True
-        self._extra["sockname"] = _socket_name("local", endpoints, self._extra.get("sockname", ""))
-        self._extra["peername"] = _socket_name("remote", endpoints, self._extra.get("peername", ""))
+        for key, side in (("sockname", "local"), ("peername", "remote")):
+            self._extra_info[key] = _socket_name(side, endpoints, self._extra_info[key])
         if "peer" in endpoints:
-            self._extra["peercred"] = endpoints["peer"]
+            self._extra_info["peercred"] = endpoints["peer"]
         if not self._session.guard(self._protocol.connection_made, self):
             self.abort()
 
@@ -149,9 +151,8 @@ class SocketTransport(asyncio.Transport):
         """The connection is gone; the protocol hears of it once."""
         self._session.remove(self._target)
         self._session.in_flight -= self._in_flight
-        self._in_flight = self._queued = 0
+        self._in_flight = self._queued = self._requests = 0
         self._queue.clear()
-        self._asked.clear()
         self._held.clear()
         self._closing = self._eof = True
         if self._open:
@@ -207,25 +208,29 @@ class SocketTransport(asyncio.Transport):
             self._queue.append(data if size <= self._chunk else memoryview(data))
             self._queued += size
             self._send_queued()
+        self._maybe_pause_protocol()
+
+    def _maybe_pause_protocol(self) -> None:
         if not self._protocol_paused and self._in_flight + self._queued > self._high:
             self._protocol_paused = True
             self._session.guard(self._protocol.pause_writing)
 
     def _may_send(self, size: int) -> bool:
         """One request may always be open, so that the rest will move again."""
-        return not self._asked or (
+        return not self._requests or (
             self._in_flight + size <= SOCKET_WINDOW and self._session.in_flight + size <= SESSION_WINDOW
         )
 
     def _send(self, data: Payload, size: int) -> None:
         params, payload = ((self._target, data), b"") if size < WORTH_SPARING else ((self._target, b""), data)
         unasked = self._unasked + size
-        if unasked < SLACK and not self._asked and unasked <= self._high:
+        if unasked < SLACK and not self._requests and unasked <= self._high:
             self._unasked = unasked
             self._session.send((2, "socket.write", params), payload)
             return
         self._unasked = 0
-        self._asked.append(unasked)
+        self._asked += unasked
+        self._requests += 1
         self._in_flight += unasked
         self._session.in_flight += unasked
         self._session.call(self._on_written, "socket.write", params, payload)
@@ -247,11 +252,12 @@ class SocketTransport(asyncio.Transport):
             self._send_end()
 
     def _on_written(self, failure: Failure, result: Any) -> None:
-        if failure is not None or not self._asked:
+        if failure is not None or not self._requests:
             return
-        size = self._asked.popleft()
-        self._in_flight -= size
-        self._session.in_flight -= size
+        self._requests -= 1
+        left = max(self._asked - result["bytesWritten"], 0)
+        self._session.in_flight += left - self._in_flight
+        self._in_flight = left
         if self._queue:
             self._send_queued()
         if self._protocol_paused and self._in_flight + self._queued <= self._low:
@@ -298,6 +304,7 @@ class SocketTransport(asyncio.Transport):
         if not high >= low >= 0:
             raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
         self._high, self._low = high, low
+        self._maybe_pause_protocol()
 
     # ---- the end ----
 
@@ -309,6 +316,9 @@ class SocketTransport(asyncio.Transport):
         if self._closing:
             return
         self._closing = self._eof = True
+        if self._held and self._held[-1][0] == "socket.close":
+            self._loop.call_soon(self._lose, None)
+            return
         self._held.clear()
         if self._reading_paused:
             self._reading_paused = False
@@ -336,15 +346,15 @@ class SocketTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "netbroker":
             return Socket(self._session, self._target)
-        return super().get_extra_info(name, default)
+        return self._extra_info.get(name, default)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        return self._protocol
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
-        buffered = isinstance(protocol, asyncio.BufferedProtocol)
-        self._receiver = BufferFiller(protocol) if buffered else self._protocol
+        self._receiver = BufferFiller(protocol) if isinstance(protocol, asyncio.BufferedProtocol) else protocol
 
     def __repr__(self) -> str:
         state = "closing" if self._closing else "open" if self._open else "opening"

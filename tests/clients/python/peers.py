@@ -3,6 +3,8 @@ import asyncio
 import contextlib
 import os
 
+import msgpack
+
 DEADLINE = 10  # seconds for what should take milliseconds
 PATIENCE = 60  # seconds for a transfer of many megabytes
 
@@ -54,3 +56,18 @@ async def until_empty(session):
             return
         held = await session.info()
     raise AssertionError(f"left behind in the session: {held}")
+
+
+async def serve_script(folder, script):
+    """A broker that answers hello, waits for another frame, and then plays `script(reader, writer)`."""
+
+    async def play(reader, writer):
+        unpacker = msgpack.Unpacker()
+        unpacker.feed(await reader.read(65536))
+        writer.write(msgpack.packb([1, next(unpacker)[1], None, {"protocol": 1}]))
+        if await reader.read(65536):
+            await script(reader, writer)
+        writer.close()
+
+    path = str(folder / "script.sock")
+    return await asyncio.start_unix_server(play, path), path

@@ -5,7 +5,7 @@ import msgpack
 import netbroker
 import pytest
 
-from .peers import DEADLINE, echo, noise, plain_server, soon
+from .peers import DEADLINE, echo, noise, plain_server, serve_script, soon
 
 pytestmark = pytest.mark.asyncio
 
@@ -177,21 +177,6 @@ async def test_two_sessions_cannot_see_each_other(daemon, session):
             await netbroker.Server(other, server.target).info()
         assert caught.value.code == "ERR_NB_NO_SUCH_TARGET"
     await server.release()
-
-
-async def serve_script(folder, script):
-    """A broker that answers hello, waits for another frame, and then plays `script(reader, writer)`."""
-
-    async def play(reader, writer):
-        unpacker = msgpack.Unpacker()
-        unpacker.feed(await reader.read(65536))
-        writer.write(msgpack.packb([1, next(unpacker)[1], None, {"protocol": 1}]))
-        if await reader.read(65536):
-            await script(reader, writer)
-        writer.close()
-
-    path = str(folder / "script.sock")
-    return await asyncio.start_unix_server(play, path), path
 
 
 async def test_frames_cut_at_each_byte(folder):

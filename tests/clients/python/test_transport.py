@@ -3,10 +3,11 @@ import asyncio
 import socket
 import struct
 
+import msgpack
 import netbroker
 import pytest
 
-from .peers import echo, noise, plain_server, soon
+from .peers import echo, noise, plain_server, serve_script, soon
 
 pytestmark = pytest.mark.asyncio
 
@@ -242,6 +243,53 @@ async def test_end_waits_for_the_reader(session):
         transport.resume_reading()
         assert await soon(protocol.lost) is None
         assert protocol.received == b"hello" and protocol.calls == ["made", "eof", "lost"]
+
+
+async def test_close_after_an_end_that_was_held_back(folder):
+    async def script(reader, writer):
+        for frame in (
+            [2, "socket.connect", [1, {}]],
+            [1, 2, None, {"id": 1}],
+            [2, "socket.data", [1, b"last words"]],
+            [2, "socket.end", [1]],
+            [2, "socket.close", [1, {"hadError": False}]],
+            [2, "session.idle", [0]],
+        ):
+            writer.write(msgpack.packb(frame))
+        await reader.read()
+
+    class Paused(Recorder):
+        def data_received(self, data):
+            super().data_received(data)
+            self.transport.pause_reading()
+
+    server, path = await serve_script(folder, script)
+    session = await netbroker.connect(path)
+    idle = asyncio.get_running_loop().create_future()
+    session.on("idle", idle.set_result)
+    transport, protocol = await opened(session, {"path": "/nowhere"}, Paused)
+    await soon(idle)
+    assert protocol.calls == ["made"]
+    transport.close()
+    assert await soon(protocol.lost) is None
+    assert protocol.calls == ["made", "lost"] and protocol.received == b"last words"
+    await soon(session.close())
+    server.close()
+
+
+async def test_lower_limits_take_effect_at_once(session):
+    async def never_read(reader, writer):
+        writer.transport.pause_reading()
+
+    async with plain_server(never_read) as address:
+        transport, protocol = await opened(session, address)
+        transport.set_write_buffer_limits(high=64 << 20)
+        transport.write(b"x" * (16 << 20))
+        assert protocol.calls == ["made"]
+        transport.set_write_buffer_limits(high=1000)
+        assert protocol.calls == ["made", "pause"]
+        transport.abort()
+        await soon(protocol.lost)
 
 
 async def test_reset_reaches_connection_lost(session):
