@@ -108,16 +108,25 @@ void nb_loop_cancel_flush(struct nb_loop *loop, struct nb_flush *flush)
     flush->queued = false;
 }
 
+static struct nb_flush *take_first_flush(struct nb_loop *loop)
+{
+    struct nb_flush *flush = loop->flushes;
+    nb_loop_cancel_flush(loop, flush);
+    return flush;
+}
+
+/* A flush that is asked for from now on is behind the mark, and waits. */
 static void run_flushes(struct nb_loop *loop)
 {
-    struct nb_flush *flush;
-    while ((flush = loop->flushes)) {
-        loop->flushes = flush->next;
-        if (!loop->flushes)
-            loop->last_flush = &loop->flushes;
-        flush->queued = false;
+    struct nb_flush mark = {0}, *flush;
+    nb_loop_flush_later(loop, &mark);
+    while ((flush = take_first_flush(loop)) != &mark)
         flush->run(flush);
-    }
+}
+
+static bool has_work(const struct nb_loop *loop)
+{
+    return loop->oldest || loop->stopping || loop->flushes;
 }
 
 static void end_if_done(struct nb_loop *loop)
@@ -140,10 +149,10 @@ static void work(struct nb_loop *loop)
     for (int round = 0; round < 2; round++) {
         deliver_some(loop, TURN_MESSAGES);
         run_flushes(loop);
-        if (!loop->oldest && !loop->stopping)
+        if (!has_work(loop))
             break;
     }
-    if (loop->oldest || loop->stopping)
+    if (has_work(loop))
         uv_idle_start(&loop->busy, do_idle);
     else
         uv_idle_stop(&loop->busy);
@@ -196,10 +205,18 @@ static void free_messages(struct nb_message_pool *pool)
     }
 }
 
-static void finish_loop(struct nb_loop *loop)
+/* Lets go of the messages that are left; false: there were none. */
+static bool drain_loop(struct nb_loop *loop)
 {
     take_inbox(loop);
+    if (!loop->oldest)
+        return false;
     deliver_some(loop, UINT32_MAX);
+    return true;
+}
+
+static void finish_loop(struct nb_loop *loop)
+{
     assert(!loop->actor_count && !loop->oldest);
     uv_close((uv_handle_t *)&loop->bell, NULL);
     uv_close((uv_handle_t *)&loop->before_poll, NULL);
@@ -236,13 +253,22 @@ static void run_thread(void *argument)
         uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
+static void join_threads(struct nb_runtime *runtime)
+{
+    for (unsigned i = 1; i < runtime->running; i++)
+        uv_thread_join(&runtime->loops[i].thread);
+}
+
 int nb_runtime_start(struct nb_runtime *runtime)
 {
     for (runtime->running = 1; runtime->running < runtime->count; runtime->running++) {
         struct nb_loop *loop = &runtime->loops[runtime->running];
         int status = uv_thread_create(&loop->thread, run_thread, loop);
-        if (status < 0)
+        if (status < 0) {
+            nb_runtime_end(runtime);
+            join_threads(runtime);
             return status;
+        }
     }
     return 0;
 }
@@ -250,8 +276,7 @@ int nb_runtime_start(struct nb_runtime *runtime)
 void nb_runtime_run(struct nb_runtime *runtime)
 {
     run_thread(&runtime->loops[0]);
-    for (unsigned i = 1; i < runtime->running; i++)
-        uv_thread_join(&runtime->loops[i].thread);
+    join_threads(runtime);
 }
 
 void nb_runtime_end(struct nb_runtime *runtime)
@@ -264,6 +289,9 @@ void nb_runtime_end(struct nb_runtime *runtime)
 
 void nb_runtime_finish(struct nb_runtime *runtime)
 {
+    /* Letting go of one may send another, also to a loop that is drained already. */
+    for (unsigned quiet = 0, i = 0; quiet < runtime->count; i = (i + 1) % runtime->count)
+        quiet = drain_loop(&runtime->loops[i]) ? 0 : quiet + 1;
     for (unsigned i = runtime->count; i-- > 0;)
         finish_loop(&runtime->loops[i]);
     runtime->count = 0;
