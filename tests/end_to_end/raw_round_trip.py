@@ -28,7 +28,7 @@ class Session:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(60)
+        self.socket.settimeout(20)
         self.socket.connect(path)
         self.unpacker = msgpack.Unpacker()
         self.early = collections.deque()
@@ -129,7 +129,7 @@ def round_trip(path, listen):
 
 
 def check_end(stream, sent, received, last):
-    assert stream.size == SIZE and stream.rest == last, (stream.size, stream.rest)
+    assert stream.size == SIZE and stream.rest == last, (stream.size, stream.rest, stream.story[-3:])
     names = [name for name, _ in stream.story if name != "drain"]
     assert names == ["end", "close"], names
     assert stream.story[-1][1] == {"hadError": False, "bytesRead": received, "bytesWritten": sent}, stream.story[-1]

@@ -94,6 +94,28 @@ def test_a_server_lives_until_it_is_released(session):
     assert session.refused("server.info", 1)["code"] == "ERR_NB_NO_SUCH_TARGET"
 
 
+@pytest.mark.parametrize("kind", ["socket", "server"])
+@pytest.mark.parametrize("answered", [False, True], ids=["notification", "request"])
+def test_a_released_id_is_free(session, kind, answered):
+    session.request(f"{kind}.create", 1, {"autoRelease": False} if kind == "socket" else {})
+    if kind == "socket":
+        session.request("socket.destroy", 1)
+    release = session.request if answered else session.notify
+    release(f"{kind}.release", 1)
+    assert session.refused(f"{kind}.info", 1)["code"] == "ERR_NB_NO_SUCH_TARGET"
+    assert session.request("socket.create", 1, {}) == {"id": 1}
+
+
+def test_what_is_open_cannot_be_released(session):
+    peers.serve(session, 1)
+    with peers.connect(session, 3) as peer:
+        for target, method in ((1, "server.release"), (3, "socket.release")):
+            session.refused(method, target)
+        assert session.request("server.info", 1)["listening"] is True
+        peer.sendall(b"open")
+        assert session.received(3, 4) == b"open"
+
+
 def test_a_refused_creation_leaves_its_id_free(session):
     assert session.refused("net.createConnection", 1, {"port": 65536})["code"] == "ERR_SOCKET_BAD_PORT"
     assert session.refused("socket.info", 1)["code"] == "ERR_NB_NO_SUCH_TARGET"

@@ -1,6 +1,7 @@
 """What comes before what. protocol.md 3, rule by rule; every other test is checked by support/conformance.py too."""
 from support import peers
 from support.broker import wait_until
+from support.wire import request_frame
 
 FLOOD = 8 << 20
 
@@ -211,3 +212,27 @@ def test_writes_to_a_socket_that_failed_to_connect_fail_by_themselves(session):
         session.expect_event("socket.close", 1)
         assert session.refused("socket.write", 1, b"x")["code"] in ("ERR_STREAM_DESTROYED", "ERR_SOCKET_CLOSED")
         assert session.request("session.ping", 0, {"a": 1}) == {"a": 1}
+
+
+def test_destroy_during_a_lookup(session):
+    session.send_bytes(request_frame(101, "net.createConnection", 1, {"port": 1, "host": "localhost"}) +
+                       request_frame(102, "socket.destroy", 1))
+    assert session.error(101)["code"] == "ERR_SOCKET_CLOSED"
+    session.result(102)
+    assert session.story(1, connect=101, destroy=102) == ["!connect", "close", "=destroy"]
+
+
+def test_close_right_after_listen(session):
+    session.request("server.create", 1, {})
+    listen, close = session.send("server.listen", 1, {"port": 0, "host": "localhost"}), session.send("server.close", 1)
+    session.response(listen)
+    session.result(close)
+    assert not session.request("server.address", 1)
+    assert session.request("server.listen", 1, {"port": 0, "host": "localhost"})["port"] > 0
+
+
+def test_listen_right_after_listen(session):
+    session.request("server.create", 1, {})
+    first = session.send("server.listen", 1, {"port": 0, "host": "localhost"})
+    assert session.refused("server.listen", 1, {"port": 0})["code"] == "ERR_SERVER_ALREADY_LISTEN"
+    assert session.result(first)["port"] > 0

@@ -223,6 +223,20 @@ def test_close_destroys_every_actor(session):
         peers.dial(port)
 
 
+def test_close_answers_open_requests_first(session):
+    peers.serve(session, 1)
+    peer, _ = peers.accepted(session, 1)
+    with peer, peers.unanswering() as port:
+        closing = session.send("server.close", 1)
+        connecting = session.send("net.createConnection", 3, {"port": port, "host": peers.LOOPBACK})
+        writing = session.send("socket.write", 3, b"x")
+        session.request("session.close")
+        assert session.error(connecting)["code"] == "ERR_SOCKET_CLOSED"
+        assert session.error(writing)["code"] in ("ERR_STREAM_DESTROYED", "ERR_SOCKET_CLOSED")
+        assert session.response(closing)
+        session.expect_eof()
+
+
 def test_close_if_idle_refuses_while_busy(session):
     with peers.connect(session) as peer:
         assert session.refused("session.close", 0, {"ifIdle": True})["code"] == "ERR_NB_BUSY"

@@ -594,6 +594,15 @@ def test_a_timeout_of_zero_is_off(session):
         assert "timeout" not in session.story(1)
 
 
+def test_no_timeout_comes_after_close(session):
+    peers.connect(session, autoRelease=False, timeout=50).close()
+    session.expect_event("socket.close", 1)
+    session.request("socket.setTimeout", 1, {"timeout": 50})
+    with peers.connect(session, 3, timeout=200):
+        session.expect_event("socket.timeout", 3)
+    assert "timeout" not in session.story(1)
+
+
 def test_a_timeout_may_fire_while_connecting(session):
     with peers.unanswering() as port:
         session.notify("net.createConnection", 1, {"port": port, "host": peers.LOOPBACK, "timeout": 30})

@@ -107,6 +107,11 @@ class Broker:
         pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def cpu_seconds(self):
+        """Processor time used so far, in user and kernel mode."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def adopt_socket(self, peer):
         """A duplicate of the daemon's end of a TCP connection to the plain socket `peer`; close it."""
         return self._duplicate((peer.getpeername()[1], peer.getsockname()[1]))

@@ -37,13 +37,11 @@ def allowed(state, verb):
         return state == "open" or (state == "ended" and verb != "data" and verb != "end")
     if verb in ("lookup", "connect"):
         return state in ("fresh", "closed")
-    if verb == "ready":
-        return False
-    return state != "closed" or verb == "error"
+    return verb != "ready"
 
 
 def after(state, verb):
-    moves = {"connect": "connect", "ready": "open", "end": "ended", "error": "error", "close": "closed"}
+    moves = {"lookup": "fresh", "connect": "connect", "ready": "open", "end": "ended", "error": "error", "close": "closed"}
     return moves.get(verb, state)
 
 
