@@ -1,0 +1,307 @@
+#include "client.h"
+
+#include "log.h"
+#include "notation.h"
+#include "resolver.h"
+#include "turns.h"
+
+#include <check.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <msgpack.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LONG_BIN = 48 };
+
+struct nb_limits broker_limits = NB_LIMITS_DEFAULT;
+struct nb_loop *broker_loop;
+
+static struct nb_runtime runtime;
+static struct nb_actor_id host;
+static atomic_uint load;
+static uint64_t serial;
+
+/* ---- the broker ---- */
+
+void broker_start(void)
+{
+    nb_log_set_level(NB_LOG_ERROR);
+    ck_assert_int_eq(nb_runtime_init(&runtime, 0), 0);
+    broker_loop = &runtime.loops[0];
+    struct nb_host *new = nb_host_new(broker_loop, &broker_limits, &load);
+    ck_assert_ptr_nonnull(new);
+    host = new->actor.id;
+}
+
+static bool all_are_gone(void *context)
+{
+    (void)context;
+    return broker_loop->actor_count == 0 && nb_lookups_under_way() == 0;
+}
+
+void broker_announce_closing(const char *reason, uint32_t deadline)
+{
+    struct nb_closing_notice *notice = nb_message_new(broker_loop, &nb_closing_class);
+    ck_assert_ptr_nonnull(notice);
+    notice->reason = reason;
+    notice->deadline = deadline;
+    nb_send(broker_loop, host, &notice->message);
+}
+
+void broker_wait_for_its_end(void)
+{
+    turn_until(broker_loop, all_are_gone, NULL);
+    ck_assert_uint_eq(atomic_load(&load), 0);
+    nb_runtime_end(&runtime);
+    nb_runtime_run(&runtime);
+    nb_runtime_finish(&runtime);
+}
+
+void broker_end(void)
+{
+    nb_stop(broker_loop, host);
+    broker_wait_for_its_end();
+}
+
+/* ---- clients ---- */
+
+void client_open_as(struct client *client, struct nb_rights rights)
+{
+    int pair[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    struct nb_newcomer *newcomer = nb_message_new(broker_loop, &nb_newcomer_class);
+    ck_assert_ptr_nonnull(newcomer);
+    newcomer->fd = pair[0];
+    newcomer->peer = (struct ucred){.pid = getpid(), .uid = getuid(), .gid = getgid()};
+    newcomer->rights = rights;
+    newcomer->serial = ++serial;
+    atomic_fetch_add(&load, 1);
+    nb_send(broker_loop, host, &newcomer->message);
+    *client = (struct client){.fd = pair[1]};
+}
+
+void client_open(struct client *client)
+{
+    client_open_as(client, (struct nb_rights){.unix_paths = true, .low_ports = true, .bind = true});
+}
+
+void client_close(struct client *client)
+{
+    if (client->fd >= 0)
+        close(client->fd);
+    free(client->data);
+    client->fd = -1;
+    client->data = NULL;
+    client->length = client->capacity = 0;
+}
+
+/* ---- sending ---- */
+
+void client_send_bytes(struct client *client, const void *data, size_t length)
+{
+    const uint8_t *at = data;
+    while (length) {
+        ssize_t sent = send(client->fd, at, length, MSG_NOSIGNAL);
+        if (sent < 0) {
+            ck_assert_msg(errno == EAGAIN, "send: %s", strerror(errno));
+            turn_until_ready(broker_loop, client->fd, POLLOUT);
+            continue;
+        }
+        at += sent;
+        length -= (size_t)sent;
+    }
+}
+
+void client_send(struct client *client, const char *format, ...)
+{
+    char text[FRAME_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    ck_assert_int_lt(length, sizeof text);
+    struct nb_slice frame = notation(text);
+    client_send_bytes(client, frame.data, frame.length);
+    free((void *)frame.data);
+}
+
+void client_send_write(struct client *client, uint64_t socket, const void *data, size_t length)
+{
+    char text[64];
+    uint8_t head[80];
+    snprintf(text, sizeof text, "[2,'socket.write',[%" PRIu64 ",nil]]", socket);
+    struct nb_slice frame = notation(text);
+    size_t used = frame.length - 1;
+    memcpy(head, frame.data, used);
+    free((void *)frame.data);
+    head[used++] = 0xc6;
+    for (int shift = 24; shift >= 0; shift -= 8)
+        head[used++] = (uint8_t)(length >> shift);
+    client_send_bytes(client, head, used);
+    client_send_bytes(client, data, length);
+}
+
+/* ---- showing ---- */
+
+static void show_bin(FILE *out, const msgpack_object_bin *bin)
+{
+    if (bin->size > LONG_BIN) {
+        fprintf(out, "x(%u)", bin->size);
+        return;
+    }
+    fprintf(out, "x'%s'", hex((const uint8_t *)bin->ptr, bin->size));
+}
+
+static void show(FILE *out, const msgpack_object *object)
+{
+    switch (object->type) {
+    case MSGPACK_OBJECT_NIL:
+        fprintf(out, "nil");
+        break;
+    case MSGPACK_OBJECT_BOOLEAN:
+        fprintf(out, object->via.boolean ? "true" : "false");
+        break;
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+        fprintf(out, "%" PRIu64, object->via.u64);
+        break;
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        fprintf(out, "%" PRId64, object->via.i64);
+        break;
+    case MSGPACK_OBJECT_STR:
+        fprintf(out, "'%.*s'", (int)object->via.str.size, object->via.str.ptr);
+        break;
+    case MSGPACK_OBJECT_BIN:
+        show_bin(out, &object->via.bin);
+        break;
+    case MSGPACK_OBJECT_ARRAY:
+        fprintf(out, "[");
+        for (uint32_t i = 0; i < object->via.array.size; i++) {
+            fprintf(out, i ? "," : "");
+            show(out, &object->via.array.ptr[i]);
+        }
+        fprintf(out, "]");
+        break;
+    case MSGPACK_OBJECT_MAP:
+        fprintf(out, "{");
+        for (uint32_t i = 0; i < object->via.map.size; i++) {
+            fprintf(out, i ? "," : "");
+            show(out, &object->via.map.ptr[i].key);
+            fprintf(out, ":");
+            show(out, &object->via.map.ptr[i].val);
+        }
+        fprintf(out, "}");
+        break;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        fprintf(out, "%g", object->via.f64);
+        break;
+    default:
+        fprintf(out, "?");
+        break;
+    }
+}
+
+/* ---- receiving ---- */
+
+/* Moves the first whole frame to client->text; false: there is none. */
+static bool take_frame(struct client *client)
+{
+    size_t used = 0;
+    msgpack_unpacked result;
+    msgpack_unpacked_init(&result);
+    msgpack_unpack_return status =
+        msgpack_unpack_next(&result, (const char *)client->data, client->length, &used);
+    if (status == MSGPACK_UNPACK_SUCCESS) {
+        FILE *out = fmemopen(client->text, sizeof client->text, "w");
+        show(out, &result.data);
+        fclose(out);
+        client->length -= used;
+        memmove(client->data, client->data + used, client->length);
+    }
+    msgpack_unpacked_destroy(&result);
+    ck_assert_int_ne(status, MSGPACK_UNPACK_PARSE_ERROR);
+    return status == MSGPACK_UNPACK_SUCCESS;
+}
+
+/* 1: got some, 0: the end, -1: nothing there. */
+static int receive_some(struct client *client)
+{
+    if (client->capacity - client->length < 65536) {
+        client->capacity = 2 * client->capacity + 131072;
+        client->data = realloc(client->data, client->capacity);
+        ck_assert_ptr_nonnull(client->data);
+    }
+    ssize_t length = recv(client->fd, client->data + client->length, client->capacity - client->length, 0);
+    if (length > 0)
+        client->length += (size_t)length;
+    if (length < 0 && errno != EAGAIN)
+        return 0; /* reset: the broker has closed with something of ours unread */
+    return length > 0 ? 1 : (int)length;
+}
+
+const char *client_receive(struct client *client)
+{
+    while (!client->length || !take_frame(client)) {
+        int status = receive_some(client);
+        if (status == 0) {
+            ck_assert_uint_eq(client->length, 0);
+            return strcpy(client->text, "end");
+        }
+        if (status < 0)
+            turn_until_ready(broker_loop, client->fd, POLLIN);
+    }
+    return client->text;
+}
+
+bool text_matches(const char *text, const char *pattern)
+{
+    for (; *pattern != '*'; text++, pattern++) {
+        if (*text != *pattern)
+            return false;
+        if (!*text)
+            return true;
+    }
+    do {
+        if (text_matches(text, pattern + 1))
+            return true;
+    } while (*text++);
+    return false;
+}
+
+void client_expect(struct client *client, const char *pattern)
+{
+    const char *text = client_receive(client);
+    ck_assert_msg(text_matches(text, pattern), "expected %s, got %s", pattern, text);
+}
+
+void client_expect_soon(struct client *client, const char *pattern)
+{
+    while (!text_matches(client_receive(client), pattern))
+        ck_assert_msg(strcmp(client->text, "end") != 0, "%s never came", pattern);
+}
+
+void client_ask(struct client *client, const char *request, const char *answer)
+{
+    client_send(client, "%s", request);
+    client_expect(client, answer);
+}
+
+bool client_hears_nothing(struct client *client)
+{
+    turn_until_quiet(broker_loop);
+    return !client->length && receive_some(client) < 0;
+}
+
+uint64_t client_number(const struct client *client, const char *name)
+{
+    char key[64];
+    snprintf(key, sizeof key, "'%s':", name);
+    const char *at = strstr(client->text, key);
+    ck_assert_msg(at != NULL, "no %s in %s", name, client->text);
+    return strtoull(at + strlen(key), NULL, 10);
+}

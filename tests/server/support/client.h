@@ -1,0 +1,68 @@
+/*
+ * A host of sessions on the test's own thread, and clients that talk to it over
+ * socket pairs in raw MessagePack. Frames are written and shown in the notation
+ * of tests/protocol/notation.h; long bins are shown as x(LENGTH).
+ */
+#ifndef NB_TEST_CLIENT_H
+#define NB_TEST_CLIENT_H
+
+#include "host.h"
+#include "session_limits.h"
+
+#include <stdint.h>
+
+/* The one broker of a test process. */
+extern struct nb_limits broker_limits; /* change them before broker_start */
+extern struct nb_loop *broker_loop;
+
+void broker_start(void);
+
+/* Ends the host and runs the loop until every actor is gone. */
+void broker_end(void);
+
+/* As at SIGTERM: the host tells its sessions, and ends with the last of them. */
+void broker_announce_closing(const char *reason, uint32_t deadline);
+void broker_wait_for_its_end(void);
+
+enum { FRAME_TEXT = 16384 };
+
+struct client {
+    int fd; /* -1: closed */
+    uint8_t *data; /* owned: what was received and is not yet taken */
+    size_t length, capacity;
+    char text[FRAME_TEXT]; /* of the last frame */
+};
+
+/* A new session. */
+void client_open(struct client *client);
+void client_open_as(struct client *client, struct nb_rights rights);
+void client_close(struct client *client);
+
+/* Sends one frame; the broker's turns go on while it can't be taken. */
+void client_send(struct client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void client_send_bytes(struct client *client, const void *data, size_t length);
+
+/* A socket.write notification of that many bytes. */
+void client_send_write(struct client *client, uint64_t socket, const void *data, size_t length);
+
+/* The next frame's text, or "end" when the broker has closed; in client->text too. */
+const char *client_receive(struct client *client);
+
+/* The next frame must match; * stands for anything. */
+void client_expect(struct client *client, const char *pattern);
+
+/* Takes frames until one matches. */
+void client_expect_soon(struct client *client, const char *pattern);
+
+/* A request and its answer, which is the next frame. */
+void client_ask(struct client *client, const char *request, const char *answer);
+
+/* True when no frame is there once the broker has nothing left to do. */
+bool client_hears_nothing(struct client *client);
+
+/* The number behind 'name' in the last frame. */
+uint64_t client_number(const struct client *client, const char *name);
+
+bool text_matches(const char *text, const char *pattern);
+
+#endif
