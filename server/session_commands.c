@@ -1,7 +1,7 @@
 /* What a session itself is asked. */
+#include "inspect.h"
 #include "session.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <uv.h>
 
@@ -29,9 +29,8 @@ static struct nb_failure *check_version(const nb_Hello *hello)
 static struct nb_failure *check_hello(const nb_Hello *hello)
 {
     if (hello->events.data && !nb_slice_is(hello->events, "push") && !nb_slice_is(hello->events, "poll")) {
-        char received[64];
-        snprintf(received, sizeof received, "'%.*s'", (int)(hello->events.length & 31),
-                 (const char *)hello->events.data);
+        char received[NB_INSPECT_SIZE];
+        nb_inspect(&(struct nb_value){.kind = NB_KIND_STR, .bytes = hello->events}, received);
         return nb_failure_value("events", "must be one of: 'push', 'poll'", received);
     }
     return check_version(hello);
