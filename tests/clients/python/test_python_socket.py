@@ -156,11 +156,9 @@ async def test_data_held_for_an_iteration_is_bounded(session):
     server, client, accepted = await pair(session)
     content = noise(32 << 20)
     writing = asyncio.ensure_future(write_all(session, client, content))
-    held = -1
-    while held != accepted._held_bytes or not held:
-        held = accepted._held_bytes
-        await asyncio.sleep(0.2)
-    assert held < 4 << 20 and not writing.done()
+    while not (await soon(accepted.info()))["paused"]:
+        pass
+    assert (await accepted.info())["bytes_read"] < 4 << 20 and not writing.done()
     events, data = await collect(accepted, "end")
     assert data == content
     await soon(writing)

@@ -152,28 +152,31 @@ async def test_drain_waits_for_a_peer_that_does_not_read(session):
 
     async with plain_server(read_later) as address:
         reader, writer = await netbroker.open_connection(session=session, **address)
-        written = await fill(writer)
+        written, draining = await fill(session, writer)
         transport = writer.transport
         assert transport.get_write_buffer_size() > transport.get_write_buffer_limits()[0]
         assert (await session.info())["unflushed"] < 2 << 20
         go.set()
-        await soon(writer.drain())
+        await soon(draining)
         writer.write_eof()
         await soon(reader.read())
         assert sizes == [written]
         await end_of(writer)
 
 
-async def fill(writer):
-    """Writes until drain() has to wait for the peer; the number of bytes written."""
+async def fill(session, writer):
+    """Writes until a drain() outlasts many round trips; the bytes written, and that drain."""
     written = 0
     while True:
         writer.write(b"x" * 65536)
         written += 65536
-        try:
-            await asyncio.wait_for(writer.drain(), 0.5)
-        except asyncio.TimeoutError:
-            return written
+        draining = asyncio.ensure_future(writer.drain())
+        for _ in range(200):
+            await session.ping()
+            if draining.done():
+                break
+        else:
+            return written, draining
 
 
 async def test_stuck_peers_do_not_hold_up_others(session):
@@ -193,26 +196,27 @@ async def test_stuck_peers_do_not_hold_up_others(session):
 
 
 async def test_reader_that_does_not_read_stops_the_peer(session):
-    async def pour(reader, writer):
-        try:
-            while True:
-                writer.write(b"x" * 65536)
-                await writer.drain()
-                poured.append(65536)
-        except ConnectionError:
-            pass
+    content = noise(32 << 20)
 
-    poured = []
+    async def pour(reader, writer):
+        writer.write(content)
+        await writer.drain()
+        poured.set()
+        writer.close()
+
+    poured = asyncio.Event()
     async with plain_server(pour) as address:
         reader, writer = await netbroker.open_connection(session=session, limit=4096, **address)
-        seen = -1
-        while seen != len(poured):
-            seen = len(poured)
-            await asyncio.sleep(0.3)
-        assert sum(poured) < 32 << 20
-        for _ in range(64):
-            await soon(reader.readexactly(65536))
-        writer.transport.abort()
+        socket = writer.get_extra_info("netbroker")
+        while not (await soon(socket.info()))["paused"]:
+            pass
+        read = (await socket.info())["bytes_read"]
+        for _ in range(50):
+            await session.ping()
+        assert (await socket.info())["bytes_read"] == read < 4 << 20 and not poured.is_set()
+        assert await soon(reader.read(), PATIENCE) == content
+        assert poured.is_set()
+        await end_of(writer)
 
 
 # ---- errors ----
