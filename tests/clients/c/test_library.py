@@ -1,0 +1,48 @@
+"""The shared library and its header as another project meets them."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+HEADER = pathlib.Path(__file__).resolve().parents[3] / "clients" / "c" / "netbroker.h"
+LIBRARY = pathlib.Path(os.environ["NETBROKER_LIBRARY"])
+PROGRAM = "int main() { struct netbroker_options options = {}; return options.events || netbroker_connect(\"/\", &options, 0) == 0; }"
+SANITIZED = b"__asan_init" in LIBRARY.read_bytes() or b"__tsan_init" in LIBRARY.read_bytes()
+
+
+def exported():
+    listed = subprocess.run(["nm", "-D", "--defined-only", LIBRARY], capture_output=True, text=True, check=True)
+    return {line.split()[-1].partition("@")[0] for line in listed.stdout.splitlines()}
+
+
+def declared():
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
+    return set(re.findall(r"^[a-z][\w *]*?\b(netbroker_\w+)\(", text, flags=re.M)) - {"netbroker_reply_fn"}
+
+
+def test_exactly_the_declared_functions_are_exported():
+    assert exported() - {"NETBROKER_0"} == declared()
+
+
+def test_the_soname_has_the_major_version():
+    headers = subprocess.run(["objdump", "-p", LIBRARY], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"SONAME\s+libnetbroker\.so\.0\n", headers)
+    assert "msgpack" not in headers and "libuv" not in headers
+
+
+@pytest.mark.parametrize("compiler, language", [
+    ("cc", ["-x", "c", "-std=c11"]), ("c++", ["-x", "c++", "-std=c++11"]), ("clang++", ["-x", "c++", "-std=c++20"])])
+def test_a_program_needs_the_header_alone(compiler, language, tmp_path):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    source = f'#include "{HEADER}"\n{PROGRAM.replace("{}", "{0}") if compiler == "cc" else PROGRAM}\n'
+    warnings = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wno-missing-field-initializers"]
+    link = ["-c"] if SANITIZED else []
+    libraries = [] if SANITIZED else [str(LIBRARY), f"-Wl,-rpath,{LIBRARY.parent}"]
+    subprocess.run([compiler, *language, *warnings, *link, "-", "-o", tmp_path / "program", "-x", "none", *libraries],
+                   input=source, text=True, check=True)
+    if not SANITIZED:
+        assert subprocess.run([tmp_path / "program"]).returncode == 0
