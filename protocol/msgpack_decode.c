@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "inspect.h"
+#include "msgpack_any.h"
 #include "port.h"
 #include "schema_index.h"
 #include "utf8.h"
@@ -193,22 +194,23 @@ static bool decode_payload(struct decoder *decoder, const struct nb_value *value
     return true;
 }
 
-/* Kept as it came, so what no receiver could read is refused here. */
+/* Kept as it came; refused is what could not be given back so that any receiver reads it. */
 static bool decode_any(struct decoder *decoder, const struct place *place, const uint8_t *start,
                        struct nb_slice *ret_bytes)
 {
+    struct nb_value wrong;
     decoder->cursor->at = start;
-    struct nb_slice whole = nb_cursor_skip(decoder->cursor);
-    struct nb_cursor inside = {start, start + whole.length};
-    while (inside.at < inside.end) {
-        struct nb_value value = nb_cursor_take(&inside);
-        if (value.kind == NB_KIND_EXT && !nb_value_is_absent(&value))
-            return refuse_type(decoder, place, "free of extension types", &value);
-        if (value.kind == NB_KIND_STR &&
-            nb_utf8_valid(value.bytes.data, value.bytes.length) != value.bytes.length)
-            return refuse_value(decoder, place, "must be valid UTF-8", &value);
+    switch (nb_any_take(decoder->cursor, &wrong)) {
+    case NB_ANY_EXTENSION:
+        return refuse_type(decoder, place, "free of extension types", &wrong);
+    case NB_ANY_KEY_NOT_TEXT:
+        return refuse_type(decoder, place, "free of keys that are no strings", &wrong);
+    case NB_ANY_NOT_UTF8:
+        return refuse_value(decoder, place, "must be valid UTF-8", &wrong);
+    case NB_ANY:
+        break;
     }
-    *ret_bytes = whole;
+    *ret_bytes = (struct nb_slice){start, (size_t)(decoder->cursor->at - start)};
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "msgpack_any.h"
 #include "utf8.h"
 
 enum { FIRST_CAPACITY = 256 };
@@ -131,6 +132,15 @@ static void encode_payload(msgpack_packer *packer, struct nb_slice payload)
     nb_encode_raw(packer->data, payload.data, payload.length);
 }
 
+/* The schema's own description needs no walk: it was made in the right form. */
+static void encode_any(msgpack_packer *packer, struct nb_slice value)
+{
+    if (value.data == nb_description.data)
+        nb_encode_raw(packer->data, value.data, value.length);
+    else
+        nb_any_pack(packer, value);
+}
+
 static void encode_value(msgpack_packer *packer, const struct nb_field *field, const uint8_t *base)
 {
     const void *member = base + field->offset;
@@ -160,7 +170,7 @@ static void encode_value(msgpack_packer *packer, const struct nb_field *field, c
         encode_payload(packer, *slice);
         break;
     case NB_FIELD_ANY:
-        nb_encode_raw(packer->data, slice->data, slice->length);
+        encode_any(packer, *slice);
         break;
     case NB_FIELD_STRINGS:
     case NB_FIELD_UINT32S:

@@ -15,7 +15,7 @@ typedef struct _nb_Nothing {
     char dummy_field;
 } nb_Nothing;
 
-/* Any one value, as it came. */
+/* Any one value. Given back with the same meaning, not byte for byte: see What the broker sends. */
 typedef struct _nb_Any {
     struct nb_slice value;
 } nb_Any;

@@ -765,7 +765,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\254server.error\246number\314\303\245since\001\245prose\3313Listening or accepting failed. The server lives on.\244body\245Error\205"
     "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000&\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
-    "\244name\243Any\245prose\272Any one value, as it came.\246fields\221\203"
+    "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\240\244bare\303\204"
     "\244name\247Program\245prose\240\246fields\223\203"
     "\244name"

@@ -198,7 +198,7 @@ END_TEST
 
 START_TEST(any_is_kept_as_it_came)
 {
-    static const char *const values[] = {"{'a': [1, <d40000>, nil, <dc0001c0>], 2: 1.5}", "true", "[]",
+    static const char *const values[] = {"{'a': [1, <d40000>, nil, <dc0001c0>], x'62': 1.5}", "true", "[]",
                                          "'x'"};
     accepted(&nb_shape_Any, values[_i]);
     ck_assert_uint_eq(message.params.any.value.length, bytes.length);
@@ -296,6 +296,7 @@ static const struct refusal {
     {&nb_shape_Any, "[1, <d40100>]", "ERR_INVALID_ARG_TYPE", "options", NULL},
     {&nb_shape_Any, "{'a': <a1ff>}", "ERR_INVALID_ARG_VALUE", "options", NULL},
     {&nb_shape_Any, "<d6ff00000000>", "ERR_INVALID_ARG_TYPE", "options", NULL},
+    {&nb_shape_Any, "{'a': {[1]: 2}}", "ERR_INVALID_ARG_TYPE", "options", NULL},
     {&nb_shape_SocketWrite, "{'data': 5}", "ERR_INVALID_ARG_TYPE", "chunk", NULL},
 };
 enum { REFUSAL_COUNT = sizeof refusals / sizeof *refusals };
