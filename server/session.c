@@ -164,7 +164,6 @@ static void wait_for_relief(struct nb_session *session)
         return;
     }
     session->waits_for_relief = true;
-    nb_session_update_gate(session);
     session->unflushed_before = session->account->unflushed;
     nb_timer_start(&session->timer, session->actor.loop, session->limits->stall_timeout, on_stalled);
 }
@@ -382,7 +381,6 @@ static void receive(struct nb_actor *self, struct nb_message **message)
     } else if (class == &nb_relief_class) {
         session->waits_for_relief = false;
         nb_timer_stop(&session->timer);
-        nb_session_update_gate(session);
         nb_session_pump(session);
     } else if (class == &backlog_class) {
         session->has_backlog = false;

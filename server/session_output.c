@@ -12,8 +12,9 @@ static size_t queued(const struct nb_session *session)
 }
 
 /*
- * Sources pause above outHigh, until outLow. They pause too while the session is
- * not read: a pause of the client's own could not get through.
+ * Sources pause above outHigh, until outLow; for no other reason. In particular
+ * not because too much is unflushed: the peer that has to take it may be another
+ * socket of this very session.
  */
 void nb_session_update_gate(struct nb_session *session)
 {
@@ -22,10 +23,9 @@ void nb_session_update_gate(struct nb_session *session)
         session->output_is_full = true;
     else if (queued(session) <= session->limits->out_low)
         session->output_is_full = false;
-    bool closes = session->output_is_full || session->waits_for_relief;
-    if (closes && !account->gate_is_closed)
+    if (session->output_is_full)
         nb_account_close_gate(account);
-    else if (!closes && account->gate_is_closed)
+    else if (account->gate_is_closed)
         nb_account_open_gate(account);
 }
 
