@@ -1,6 +1,5 @@
 """Every test there is, section by section; the last line of the output is the sum. Called by ../../check."""
 
-import pathlib
 import shutil
 import sys
 import time
@@ -144,7 +143,7 @@ def main():
     for suite in sorted({suite for test in tests for suite in test["suite"]}):
         chosen = [test for test in tests if test["suite"][0] == suite]
         check.section("tests: " + suite.rpartition(":")[2], lambda chosen=chosen: run_tests(address, chosen))
-    for directory, files in unlisted_files(tests).items():
+    for directory, files in unlisted_files(address, tests).items():
         check.section(f"tests: {directory.relative_to(ROOT)}",
                       lambda directory=directory, files=files: run_unlisted(address, directory, files))
     check.section("clang, thread sanitizer", lambda: compile_all("thread", thread_options, CLANG))

@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import os
-import pathlib
 import sys
 
 import counts
@@ -54,12 +53,12 @@ def run_tests(build, chosen, env=None):
         return counts.add(future.result() for future in futures)
 
 
-def unlisted_files(tests):
+def unlisted_files(build, tests):
     """The pytest files that no test of the build names, by directory."""
-    listed = {pathlib.Path(word).name for test in tests for word in test["cmd"]}
+    listed = {(build.path / word).resolve() for test in tests for word in test["cmd"] if word.endswith(".py")}
     groups = {}
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
-        if file.name not in listed:
+        if file.resolve() not in listed:
             groups.setdefault(file.parent, []).append(file)
     return groups
 
