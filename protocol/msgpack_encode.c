@@ -122,7 +122,7 @@ static bool is_present(const struct nb_field *field, const uint8_t *base)
     if (field->has_offset == NB_NO_HAS)
         return ((const struct nb_slice *)(base + field->offset))->data;
     if (field->type == NB_FIELD_STRINGS || field->type == NB_FIELD_UINT32S)
-        return *(const pb_size_t *)(base + field->has_offset) > 0;
+        return field->always || *(const pb_size_t *)(base + field->has_offset) > 0;
     return *(const bool *)(base + field->has_offset);
 }
 

@@ -33,6 +33,7 @@ struct nb_field {
     uint8_t type; /* enum nb_field_type */
     uint8_t max_count; /* lists */
     uint8_t max_size; /* of one string of a list, NUL included */
+    bool always; /* a list that is sent even when it is empty */
     uint16_t offset;
     uint16_t has_offset; /* of the bool has_..., or of the count; NB_NO_HAS */
     const struct nb_shape *shape; /* NB_FIELD_MESSAGE */

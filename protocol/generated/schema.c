@@ -94,7 +94,7 @@ const struct nb_shape nb_shape_Peer = {
 static const struct nb_field fields_of_Welcome[] = {
     {.name = "protocol", .name_length = 8, .type = NB_FIELD_UINT32, .offset = OFFSET(Welcome, protocol), .has_offset = OFFSET(Welcome, has_protocol)},
     {.name = "broker", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, broker), .has_offset = OFFSET(Welcome, has_broker), .shape = &nb_shape_Program},
-    {.name = "features", .name_length = 8, .type = NB_FIELD_STRINGS, .offset = OFFSET(Welcome, features), .has_offset = OFFSET(Welcome, features_count), .max_count = ROOM(Welcome, features) / ROOM(Welcome, features[0]), .max_size = ROOM(Welcome, features[0])},
+    {.name = "features", .name_length = 8, .type = NB_FIELD_STRINGS, .offset = OFFSET(Welcome, features), .has_offset = OFFSET(Welcome, features_count), .max_count = ROOM(Welcome, features) / ROOM(Welcome, features[0]), .max_size = ROOM(Welcome, features[0]), .always = true},
     {.name = "limits", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, limits), .has_offset = OFFSET(Welcome, has_limits), .shape = &nb_shape_Limits},
     {.name = "session", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Welcome, session), .has_offset = NB_NO_HAS},
     {.name = "peer", .name_length = 4, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, peer), .has_offset = OFFSET(Welcome, has_peer), .shape = &nb_shape_Peer},
@@ -799,8 +799,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\243pid\244type\246uint32\245prose\240\203"
     "\244name\247Welcome\245prose\240\246fields\226\203"
     "\244name\250protocol\244type\246uint32\245prose\240\203"
-    "\244name\246broker\244type\247Program\245prose\240\203"
-    "\244name\250features\244type\250string[]\245prose\247granted\203"
+    "\244name\246broker\244type\247Program\245prose\240\204"
+    "\244name\250features\244type\250string[]\245prose\247granted\246always\303\203"
     "\244name\246limits\244type\246Limits\245prose\240\203"
     "\244name\247session\244type\246string\245prose\257a name for logs\203"
     "\244name\244peer\244type\244Peer\245prose\331!who the kernel says the client is\203"

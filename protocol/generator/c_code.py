@@ -96,6 +96,7 @@ def _field(message, field):
         has = f"OFFSET({message.name}, {field.member}_count)"
         one = f"ROOM({message.name}, {field.member}[0])"
         extra = f", .max_count = ROOM({message.name}, {field.member}) / {one}, .max_size = {one}"
+        extra += ", .always = true" * field.always
     elif field.message:
         extra = f", .shape = &nb_shape_{field.message.name}"
     return (f'{{.name = "{field.name}", .name_length = {len(field.name)}, .type = NB_FIELD_{field.type}, '
@@ -208,7 +209,12 @@ def _described_method(schema, method):
                                       "params": method.input.name, "result": method.output.name}
 
 
+def _described_field(field):
+    entry = {"name": field.name, "type": field.type_name, "prose": field.prose}
+    return entry | ({"always": True} if field.always else {})
+
+
 def _described_type(message):
     entry = {"name": message.name, "prose": message.prose,
-             "fields": [{"name": f.name, "type": f.type_name, "prose": f.prose} for f in message.fields]}
+             "fields": [_described_field(f) for f in message.fields]}
     return entry | ({"bare": True} if message.bare else {}) | ({"open": True} if message.open else {})

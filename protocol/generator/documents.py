@@ -50,9 +50,14 @@ def _types(schema):
 
 def _type(message):
     kind = " Travels as the bare value." if message.bare else ""
-    rows = [[f"`{f.name}`", _link(f.message.name) if f.message else f.type_name, f.prose] for f in message.fields]
+    rows = [[f"`{f.name}`", _link(f.message.name) if f.message else f.type_name, _field_prose(f)]
+            for f in message.fields]
     prose = f"{message.prose}{kind}".strip()
     return f"### {message.name}\n\n" + (prose + "\n\n" if prose else "") + _table(["field", "type", ""], rows)
+
+
+def _field_prose(field):
+    return f"{field.prose}; always there, if need be empty" if field.always else field.prose
 
 
 def _errors(schema):

@@ -32,6 +32,7 @@ class Field:
     type: str  # NB_FIELD_... without the prefix
     message: "Message" = None
     prose: str = ""
+    always: bool = False  # a list that is sent even when it is empty
 
     @property
     def type_name(self):
@@ -176,7 +177,7 @@ class _Reader:
     def _inline(self, message, one):
         inner = self._message(one.type_name)
         message.inlines += [one.name, *(f"{one.name}.{deeper}" for deeper in inner.inlines)]
-        return [Field(f.name, f"{one.name}.{f.member}", f.holder, f.type, f.message, f.prose)
+        return [Field(f.name, f"{one.name}.{f.member}", f.holder, f.type, f.message, f.prose, f.always)
                 for f in inner.fields]
 
     def _field(self, raw, one, option, text):
@@ -196,8 +197,10 @@ class _Reader:
             raise SchemaError(f"{raw.name}.{one.name}: no such kind of field on the MessagePack wire")
         if not repeated and type_ != "MESSAGE" and not one.proto3_optional:
             raise SchemaError(f"{raw.name}.{one.name}: every field must be optional")
+        if option.always and not repeated:
+            raise SchemaError(f"{raw.name}.{one.name}: only a list can always be there")
         message = self._message(one.type_name) if type_ == "MESSAGE" else None
-        return Field(one.json_name, one.name, raw.name, type_, message, text)
+        return Field(one.json_name, one.name, raw.name, type_, message, text, option.always)
 
     def _calls(self, service, prose, index):
         calls = []

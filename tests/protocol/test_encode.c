@@ -247,6 +247,8 @@ static const struct {
     {&nb_shape_Welcome, "{'protocol': 1, 'broker': {'name': 'n', 'version': 'v', 'libuv': '1.44.2'},"
                         " 'features': ['flow'], 'limits': {'maxWrite': 1048576, 'outLow': 5}, 'session': 's',"
                         " 'peer': {'uid': 0, 'gid': 1, 'pid': 4294967295}}"},
+    {&nb_shape_Welcome, "{'features': []}"},
+    {&nb_shape_Error, "{}"},
     {&nb_shape_CreateConnection,
      "{'allowHalfOpen': true, 'onread': {'size': 8}, 'highWaterMark': 0, 'port': 80,"
      " 'host': '', 'path': x'ff', 'keepAliveInitialDelay': 1000, 'timeout': 1.5}"},

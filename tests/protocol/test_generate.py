@@ -42,6 +42,7 @@ message One {
   optional uint32 tcp_port = 1 [(field) = { kind: PORT }]; // Prose of tcpPort.
   optional Inner inner = 2 [(field) = { inline: true }];
   optional uint32 error_number = 3 [json_name = "errno"];
+  repeated string names = 4 [(field) = { always: true }]; // Prose of names
 }
 service thing {
   // Prose of doIt.
@@ -57,7 +58,8 @@ def test_a_good_schema(schema):
     loaded = schema(GOOD)
     one = next(m for m in loaded.messages if m.name == "One")
     assert [(f.name, f.member, f.type) for f in one.fields] == [
-        ("tcpPort", "tcp_port", "PORT"), ("size", "inner.size", "UINT32"), ("errno", "error_number", "UINT32")]
+        ("tcpPort", "tcp_port", "PORT"), ("size", "inner.size", "UINT32"), ("errno", "error_number", "UINT32"),
+        ("names", "names", "STRINGS")]
     assert one.inlines == ["inner"]
     assert (one.prose, one.fields[0].prose) == ("Prose of One.", "Prose of tcpPort.")
     method, event = loaded.methods[0], loaded.events[0]
@@ -73,6 +75,7 @@ def test_the_description_says_it_all(schema):
                                        "result": "Nothing"}]
     one = next(t for t in description["types"] if t["name"] == "One")
     assert one["fields"][0] == {"name": "tcpPort", "type": "port", "prose": "Prose of tcpPort."}
+    assert one["fields"][3] == {"name": "names", "type": "string[]", "prose": "Prose of names", "always": True}
 
 
 def test_the_reference_says_what_not_every_session_has(schema):
@@ -81,6 +84,7 @@ def test_the_reference_says_what_not_every_session_has(schema):
     assert ("| 5 | `thing.doIt`, `net.doIt` | [One](#one) |  | Prose of doIt. Since version 2. Feature `flow`."
             " Deprecated since version 3. |") in text
     assert "| `tcpPort` | port | Prose of tcpPort. |" in text
+    assert "| `names` | string[] | Prose of names; always there, if need be empty |" in text
     assert "| 200 | `thing.done` |  |  |" in text
 
 
@@ -112,6 +116,8 @@ BAD = {
                               " optional bool x = 1; optional bool y = 2; }", "A: a bare message has one field"),
     "too many fields": ("message A { " + " ".join(f"optional bool f{i} = {i};" for i in range(1, 66)) + " }",
                         "A: more than 64 fields"),
+    "one value that is always there": ("message A { optional bool x = 1 [(field) = { always: true }]; }",
+                                       "A.x: only a list can always be there"),
     "no Protobuf": ("message A {", "netbroker.proto:4"),
     "an unknown option": ("message A { optional bool x = 1 [(field) = { colour: 3 }]; }", "colour"),
 }
