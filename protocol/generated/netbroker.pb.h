@@ -35,7 +35,7 @@ typedef struct _nb_Hello {
     bool has_client;
     nb_Program client; /* for logs */
     pb_size_t features_count;
-    char features[8][16]; /* wanted; what the broker does not know is ignored */
+    char features[32][8]; /* wanted; what the broker does not know is ignored; at most 32 names of 7 bytes or less */
     struct nb_slice events; /* "push" (default) or "poll" */
     bool has_expiry;
     uint32_t expiry; /* seconds the session outlives its connection (feature resume) */
@@ -85,7 +85,7 @@ typedef struct _nb_Welcome {
     bool has_broker;
     nb_Program broker;
     pb_size_t features_count;
-    char features[8][16]; /* granted */
+    char features[16][8]; /* granted */
     bool has_limits;
     nb_Limits limits;
     struct nb_slice session; /* a name for logs */
@@ -414,8 +414,8 @@ extern "C" {
 #define nb_Nothing_init_default                  {0}
 #define nb_Any_init_default                      {{{NULL}, NULL}}
 #define nb_Program_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
-#define nb_Hello_init_default                    {false, 0, false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
-#define nb_Welcome_init_default                  {false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", ""}, false, nb_Limits_init_default, {{NULL}, NULL}, false, nb_Peer_init_default}
+#define nb_Hello_init_default                    {false, 0, false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
+#define nb_Welcome_init_default                  {false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_default, {{NULL}, NULL}, false, nb_Peer_init_default}
 #define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_default                     {false, 0, false, 0, false, 0}
 #define nb_Describe_init_default                 {{{NULL}, NULL}}
@@ -452,8 +452,8 @@ extern "C" {
 #define nb_Nothing_init_zero                     {0}
 #define nb_Any_init_zero                         {{{NULL}, NULL}}
 #define nb_Program_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
-#define nb_Hello_init_zero                       {false, 0, false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
-#define nb_Welcome_init_zero                     {false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", ""}, false, nb_Limits_init_zero, {{NULL}, NULL}, false, nb_Peer_init_zero}
+#define nb_Hello_init_zero                       {false, 0, false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
+#define nb_Welcome_init_zero                     {false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_zero, {{NULL}, NULL}, false, nb_Peer_init_zero}
 #define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_zero                        {false, 0, false, 0, false, 0}
 #define nb_Describe_init_zero                    {{{NULL}, NULL}}

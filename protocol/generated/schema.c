@@ -776,7 +776,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250protocol\244type\246uint32\245prose\331%highest version that the client knows\203"
     "\244name\253minProtocol\244type\246uint32\245prose\261lowest; default 1\203"
     "\244name\246client\244type\247Program\245prose\250for logs\203"
-    "\244name\250features\244type\250string[]\245prose\3310wanted; what the broker does not know is ignored\203"
+    "\244name\250features\244type\250string[]\245prose\331Uwanted; what the broker does not know is ignored; at most 32 names of 7 bytes or less\203"
     "\244name\246events\244type\246string\245prose\272\042push\042 (default) or \042poll\042\203"
     "\244name\246expiry\244type\246uint32\245prose\331<seconds the session outlives its connection (feature resume)\203"
     "\244name\245group\244type\246string\245prose\331-sessions that share listeners (feature group)\244open\303\203"
