@@ -3,18 +3,10 @@ import pytest
 
 from support import peers
 from support.odd import ARRAYS, INTEGERS, MAPS, STRINGS, Raw, odd
-from support.wire import Session
 
 PING = [0, 7, "session.ping", [0, {"a": 1}]]
 NIL, UNDEFINED = Raw(b"\xc0"), Raw(b"\xd4\x00\x00")
 EXT5, EXT0_LONG, TIMESTAMP = Raw(b"\xd4\x05\x00"), Raw(b"\xd5\x00\x00\x00"), Raw(b"\xd6\xff\x00\x00\x00\x00")
-
-
-@pytest.fixture
-def session(broker):
-    """Without the tap: ping sends the client's own encoding back, which here is never the shortest."""
-    with Session(broker.path) as session:
-        yield session
 
 
 def answer(session, frame, **choices):
@@ -86,6 +78,15 @@ def test_ids_above_32_bits_as_floats(session):
     assert session.request("socket.info", 5000000001)["pending"] is True
 
 
+def test_ping_gives_back_the_normal_form(session):
+    """The tap checks that it is the shortest one."""
+    body = {"int": 5, "float": 2.0, "text": "x", "bytes": b"y", "gone": NIL, "too": UNDEFINED, "list": [1, NIL, {"a": NIL}]}
+    wide = {"integer": "i64", "text": "bin32", "binary": "bin16", "array": 32, "mapping": 16}
+    result = answer(session, [0, 1, "session.ping", [0, body]], **{**wide, "text": "str32"})
+    assert result == {"int": 5, "float": 2.0, "text": "x", "bytes": b"y", "list": [1, None, {}]}
+    assert isinstance(result["float"], float)
+
+
 def test_the_greatest_msgid(session):
     assert answer(session, [0, 2**32 - 1, "session.ping", [0, {}]]) == {}
     assert answer(session, [0, 0, "session.ping", [0, {}]]) == {}
@@ -137,6 +138,14 @@ def test_a_key_twice(session):
 def test_a_key_twice_once_as_text_and_once_as_bytes(session):
     twice = Raw(b"\x82" + odd("noDelay") + b"\xc3" + odd(b"noDelay") + b"\xc2")
     assert refusal(session, "server.create", 1, twice)["code"] == "ERR_INVALID_ARG_VALUE"
+
+
+@pytest.mark.parametrize("key", [1, None, True, 1.5, Raw(b"\x90")], ids=repr)
+@pytest.mark.parametrize("method", ["session.ping", "server.create"])
+def test_a_key_that_is_no_text(session, method, key):
+    """Ping too, for what the broker sends has only text keys (1.2)."""
+    body = Raw(b"\x81" + odd(key) + b"\x01")
+    assert refusal(session, method, 0, body)["code"] == "ERR_INVALID_ARG_TYPE"
 
 
 @pytest.mark.parametrize("method, field", [("server.create", "keepalive"), ("socket.create", "x"), ("session.poll", "Wait"),
