@@ -106,6 +106,27 @@ def test_a_client_that_never_reads_its_answers(broker, connect_session):
     assert session.result(1) == session.result(100) == padding
 
 
+def test_a_client_that_does_not_poll(broker, connect_session):
+    session = connect_session()
+    session.request("session.hello", 0, {"events": "poll"})
+    with peers.connect(session) as peer:
+        before, offer = broker.rss(), Offer()
+        rest = offer_until_stuck(peer, offer, patience=0.2)
+        assert_bounded(broker, before)
+        finish = threading.Thread(target=lambda: (peer.sendall(rest), peer.close()))
+        finish.start()
+        received, ended = 0, False
+        while not ended:
+            for name, (_, *body) in session.request("session.poll", 0, {"wait": 5000}):
+                if name == "socket.data":
+                    assert body[0] == block(received, len(body[0])), f"wrong bytes at {received}"
+                    received += len(body[0])
+                ended = ended or name == "socket.close"
+            session.log.clear()
+        finish.join()
+        assert received == offer.offset
+
+
 def test_a_peer_that_stops_reading(broker, connect_session):
     session = connect_session()
     with peers.connect(session) as peer:

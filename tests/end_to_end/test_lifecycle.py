@@ -1,4 +1,5 @@
 """Beginnings and ends: of a session, of the daemon, of the files and handles that it is given. protocol.md 1.5, 5, 9."""
+import contextlib
 import os
 import signal
 import socket
@@ -142,6 +143,29 @@ def test_sigterm_under_traffic(start_broker):
         broker.terminate()
         session.expect_event("session.closing")
     broker.wait()
+
+
+def test_a_client_that_does_not_read_cannot_hold_up_the_end(start_broker):
+    broker = start_broker(None, "--stop-deadline", "300")
+    with Session(broker.path) as session, peers.connect(session) as peer, peers.connect(session, 3):
+        peer.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(1000):
+                peer.send(bytes(1 << 16))
+        began = time.monotonic()
+        broker.terminate()
+        broker.wait()
+        assert time.monotonic() - began < 8, "the deadline, and the linger limit of 5 s"
+
+
+def test_many_sessions_come_and_go(broker):
+    for _ in range(3):
+        sessions = [Session(broker.path) for _ in range(150)]
+        for session in sessions:
+            session.send("session.ping", 0, {}, msgid=1)
+        for session in sessions:
+            assert session.result(1) == {}
+            session.socket.close()
 
 
 # ---- the daemon's own socket ----
