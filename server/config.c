@@ -205,9 +205,24 @@ static int on_entry(void *user, const char *section, const char *name, const cha
     return take_entry(user, section, name, value);
 }
 
+/* As ini_parse: 0, the number of the first line that is wrong, or -1 with errno; that of reading, too. */
+static int parse_file(struct nb_config *config)
+{
+    FILE *file = fopen(config->file, "re");
+    if (!file)
+        return -1;
+    int line = ini_parse_file(file, on_entry, config);
+    int error = errno;
+    if (line == 0 && ferror(file))
+        line = -1;
+    fclose(file);
+    errno = error;
+    return line;
+}
+
 static int read_file(struct nb_config *config, FILE *complaints)
 {
-    int line = ini_parse(config->file, on_entry, config);
+    int line = parse_file(config);
     if (line == 0)
         return 0;
     if (line < 0)
@@ -227,11 +242,11 @@ static int read_options(struct nb_config *config, int argc, char **argv, FILE *c
     options[SETTING_COUNT] = (struct option){"help", no_argument, NULL, SETTING_COUNT};
     optind = 0; /* the command line may be read twice */
     opterr = 0;
-    while ((chosen = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
+    for (int at = 1; (chosen = getopt_long(argc, argv, "+:", options, NULL)) != -1; at = optind) {
         if (chosen == SETTING_COUNT) {
             config->shows_help = true;
         } else if (chosen == ':' || chosen == '?') {
-            fprintf(complaints, "netbroker: %s: %s\n", argv[optind - 1],
+            fprintf(complaints, "netbroker: %s: %s\n", argv[at],
                     chosen == ':' ? "needs a value" : "not a known option");
             return UV_EINVAL;
         } else if (!settings[chosen].set(config, optarg)) {
