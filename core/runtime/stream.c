@@ -168,15 +168,21 @@ void nb_stream_discard_input(struct nb_stream *stream)
 
 /* ---- writing ---- */
 
+/* Takes no bytes any more, and has nothing more to tell of writing. */
+static bool is_past_writing(const struct nb_stream *stream)
+{
+    return stream->is_broken || stream->is_closing;
+}
+
 static void queue_flush(struct nb_stream *stream)
 {
-    if (!stream->is_full && !stream->is_connecting)
+    if (!stream->is_full && !stream->is_connecting && !is_past_writing(stream))
         nb_loop_flush_later(stream->loop, &stream->flush);
 }
 
 int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes)
 {
-    int status = stream->is_broken ? 0 : nb_write_queue_share(&stream->queue, bytes);
+    int status = is_past_writing(stream) ? 0 : nb_write_queue_share(&stream->queue, bytes);
     if (status == 0)
         queue_flush(stream);
     return status;
@@ -184,7 +190,7 @@ int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes)
 
 int nb_stream_write_copy(struct nb_stream *stream, const void *data, size_t length)
 {
-    int status = stream->is_broken ? 0 : nb_write_queue_copy(&stream->queue, data, length);
+    int status = is_past_writing(stream) ? 0 : nb_write_queue_copy(&stream->queue, data, length);
     if (status == 0)
         queue_flush(stream);
     return status;
@@ -216,7 +222,7 @@ static void shut(struct nb_stream *stream)
 void nb_stream_flush(struct nb_stream *stream)
 {
     size_t sent;
-    if (stream->fd < 0 || stream->is_broken || stream->is_closing || stream->is_connecting)
+    if (stream->fd < 0 || stream->is_connecting || is_past_writing(stream))
         return;
     int status = nb_write_queue_send(&stream->queue, stream->fd, &sent);
     stream->is_full = status == UV_EAGAIN;
@@ -225,9 +231,11 @@ void nb_stream_flush(struct nb_stream *stream)
     update_interest(stream);
     if (sent)
         stream->ops->on_sent(stream, sent);
+    if (is_past_writing(stream))
+        return;
     if (status < 0 && status != UV_EAGAIN)
         fail(stream, status, "write");
-    else if (status == 0 && stream->is_shutting && !stream->is_closing && !stream->queue.count)
+    else if (status == 0 && stream->is_shutting && !stream->queue.count)
         shut(stream);
 }
 
