@@ -47,7 +47,7 @@ int run_suite(const char *name, const TTest *const *tests)
     Suite *suite = suite_create(name);
     TCase *all = tcase_create(name);
     tcase_add_checked_fixture(all, remember, compare);
-    tcase_set_timeout(all, 60);
+    tcase_set_timeout(all, 30);
     for (; *tests; tests++)
         tcase_add_test(all, *tests);
     suite_add_tcase(suite, all);

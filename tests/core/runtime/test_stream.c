@@ -1,0 +1,721 @@
+#include "loop.h"
+#include "memory.h"
+#include "sockets.h"
+#include "stream.h"
+#include "suite.h"
+#include "turns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ROOM = 1000 };
+
+static struct nb_runtime runtime;
+static struct nb_loop *const loop = &runtime.loops[0];
+
+/* A stream under test; what its callbacks tell is put down as a line of words. */
+static struct owner {
+    struct nb_stream stream;
+    char story[8192];
+    const char *closes_in; /* the word at which it closes the stream */
+    void (*on_word)(void); /* at each word */
+    uint8_t room[ROOM];
+    uint8_t bytes[1 << 20];
+    size_t length; /* of bytes */
+    size_t sent;
+    bool refuses_room;
+} owner;
+
+static struct nb_stream *const stream = &owner.stream;
+static int peer; /* the other end, of the test */
+
+__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
+{
+    char word[64];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(word, sizeof word, format, arguments);
+    va_end(arguments);
+    size_t used = strlen(owner.story);
+    ck_assert_uint_lt(used + strlen(word) + 2, sizeof owner.story);
+    sprintf(owner.story + used, "%s%s", used ? " " : "", word);
+    if (owner.closes_in && strncmp(word, owner.closes_in, strlen(owner.closes_in)) == 0)
+        nb_stream_close(stream);
+    if (owner.on_word)
+        owner.on_word();
+}
+
+static void on_connected(struct nb_stream *self, int status)
+{
+    tell("connected:%s", status ? uv_err_name(status) : "ok");
+}
+
+static uint8_t *reserve(struct nb_stream *self, size_t *ret_size)
+{
+    if (owner.refuses_room) {
+        nb_stream_stop_reading(self);
+        tell("no-room");
+        return NULL;
+    }
+    *ret_size = ROOM;
+    return owner.room;
+}
+
+static void on_bytes(struct nb_stream *self, size_t length)
+{
+    ck_assert_uint_le(owner.length + length, sizeof owner.bytes);
+    memcpy(owner.bytes + owner.length, owner.room, length);
+    owner.length += length;
+    tell("bytes:%zu", length);
+}
+
+static void on_end(struct nb_stream *self)
+{
+    tell("end");
+}
+
+static void on_sent(struct nb_stream *self, size_t length)
+{
+    owner.sent += length;
+    tell("sent:%zu", length);
+}
+
+static void on_shut(struct nb_stream *self, int status)
+{
+    tell("shut:%s", status ? uv_err_name(status) : "ok");
+}
+
+static void on_failure(struct nb_stream *self, int status, const char *syscall)
+{
+    tell("failure:%s:%s", uv_err_name(status), syscall);
+}
+
+static void on_closed(struct nb_stream *self)
+{
+    tell("closed");
+    self->loop = NULL; /* marks it as gone */
+}
+
+static const struct nb_stream_ops ops = {.on_connected = on_connected,
+                                         .reserve = reserve,
+                                         .on_bytes = on_bytes,
+                                         .on_end = on_end,
+                                         .on_sent = on_sent,
+                                         .on_shut = on_shut,
+                                         .on_failure = on_failure,
+                                         .on_closed = on_closed};
+
+/* ---- sendmsg that fails on demand (the linker wraps it) ---- */
+
+static int sends_until_failure = -1;
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    if (sends_until_failure < 0 || sends_until_failure--)
+        return __real_sendmsg(fd, message, flags);
+    errno = ECONNRESET;
+    return -1;
+}
+
+/* ---- the frame of each test ---- */
+
+static void begin(void)
+{
+    ck_assert_int_eq(nb_runtime_init(&runtime, 0), 0);
+    nb_stream_init(stream, loop, &ops, false);
+}
+
+static void begin_with(void (*make_pair)(int[2]))
+{
+    int ends[2];
+    begin();
+    make_pair(ends);
+    ck_assert_int_eq(nb_stream_open(stream, ends[0]), 0);
+    peer = ends[1];
+}
+
+static void turn(void)
+{
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
+static bool is_told(void *word)
+{
+    return strstr(owner.story, word) != NULL;
+}
+
+static void wait_for(const char *word)
+{
+    turn_until(loop, is_told, (void *)(uintptr_t)word);
+}
+
+static void close_and_end(void)
+{
+    nb_stream_close(stream);
+    nb_stream_close(stream);
+    wait_for("closed");
+    if (peer)
+        close(peer);
+    nb_runtime_finish(&runtime);
+    ck_assert_ptr_null(stream->loop);
+}
+
+static void send_from_peer(const char *text)
+{
+    ck_assert_int_eq(send(peer, text, strlen(text), 0), strlen(text));
+}
+
+static void reset_from_peer(void)
+{
+    struct linger linger = {.l_onoff = 1};
+    ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    close(peer);
+    peer = 0;
+}
+
+static void write_text(const char *text)
+{
+    ck_assert_int_eq(nb_stream_write_copy(stream, text, strlen(text)), 0);
+}
+
+static void assert_peer_receives(const char *text)
+{
+    char got[64] = "";
+    ck_assert(is_ready(peer, POLLIN, 10000));
+    ck_assert_int_eq(recv(peer, got, sizeof got - 1, 0), strlen(text));
+    ck_assert_str_eq(got, text);
+}
+
+/* The peer reads length bytes while the loop turns. */
+static void drain_peer(size_t length)
+{
+    static char data[65536];
+    while (length) {
+        ssize_t part = recv(peer, data, sizeof data, 0);
+        ck_assert(part > 0 || (part < 0 && errno == EAGAIN));
+        length -= part > 0 ? (size_t)part : 0;
+        turn();
+    }
+}
+
+static void fill_socket(void)
+{
+    static uint8_t data[65536];
+    while (!stream->is_full) {
+        ck_assert_int_eq(nb_stream_write_copy(stream, data, sizeof data), 0);
+        turn();
+    }
+    owner.story[0] = '\0';
+}
+
+/* ---- connecting ---- */
+
+START_TEST(a_connect_that_works)
+{
+    struct sockaddr_in address;
+    int listener = listen_on_loopback(&address);
+    begin();
+    ck_assert_int_eq(nb_stream_connect(stream, tcp_socket(), (struct sockaddr *)&address, sizeof address), 0);
+    nb_stream_start_reading(stream);
+    write_text("early");
+    ck_assert_str_eq(owner.story, "");
+    wait_for("connected:ok");
+    peer = accept_soon(listener);
+    wait_for("sent:5");
+    assert_peer_receives("early");
+    send_from_peer("hello");
+    wait_for("bytes:5");
+    ck_assert_str_eq(owner.story, "connected:ok sent:5 bytes:5");
+    close(listener);
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_connect_that_is_refused)
+{
+    struct sockaddr_in address;
+    close(listen_on_loopback(&address));
+    begin();
+    ck_assert_int_eq(nb_stream_connect(stream, tcp_socket(), (struct sockaddr *)&address, sizeof address), 0);
+    nb_stream_start_reading(stream);
+    write_text("never sent");
+    ck_assert_str_eq(owner.story, "");
+    wait_for("connected");
+    turn();
+    ck_assert_str_eq(owner.story, "connected:ECONNREFUSED");
+    close_and_end();
+    ck_assert_str_eq(owner.story, "connected:ECONNREFUSED closed");
+}
+END_TEST
+
+static int unix_socket(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+START_TEST(what_is_refused_at_once_is_told_later)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
+    begin();
+    ck_assert_int_eq(nb_stream_connect(stream, unix_socket(), (struct sockaddr *)&address, sizeof address),
+                     0);
+    ck_assert_str_eq(owner.story, "");
+    turn();
+    ck_assert_str_eq(owner.story, "connected:ENOENT");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_unix_connect_is_told_later_too)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX}; /* the system chooses an abstract name */
+    socklen_t length = sizeof address;
+    int listener = unix_socket();
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address.sun_family), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    getsockname(listener, (struct sockaddr *)&address, &length);
+    begin();
+    ck_assert_int_eq(nb_stream_connect(stream, unix_socket(), (struct sockaddr *)&address, length), 0);
+    nb_stream_shutdown(stream);
+    ck_assert_str_eq(owner.story, "");
+    wait_for("shut");
+    ck_assert_str_eq(owner.story, "connected:ok shut:ok");
+    close(listener);
+    close_and_end();
+}
+END_TEST
+
+START_TEST(closing_forgets_a_connect)
+{
+    struct sockaddr_in address;
+    int listener = listen_on_loopback(&address);
+    begin();
+    ck_assert_int_eq(nb_stream_connect(stream, tcp_socket(), (struct sockaddr *)&address, sizeof address), 0);
+    write_text("never sent");
+    close(listener);
+    close_and_end();
+    ck_assert_str_eq(owner.story, "closed");
+}
+END_TEST
+
+START_TEST(closing_forgets_a_refusal)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
+    begin();
+    ck_assert_int_eq(nb_stream_connect(stream, unix_socket(), (struct sockaddr *)&address, sizeof address),
+                     0);
+    close_and_end();
+    ck_assert_str_eq(owner.story, "closed");
+}
+END_TEST
+
+START_TEST(a_descriptor_that_is_no_socket_stays_the_callers)
+{
+    begin();
+    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_lt(nb_stream_open(stream, fd), 0);
+    ck_assert_int_eq(stream->fd, -1);
+    ck_assert_int_eq(close(fd), 0);
+    nb_runtime_finish(&runtime);
+}
+END_TEST
+
+/* ---- reading ---- */
+
+START_TEST(nothing_is_read_before_it_is_asked_for)
+{
+    begin_with(tcp_pair);
+    send_from_peer("abc");
+    turn();
+    ck_assert_str_eq(owner.story, "");
+    nb_stream_start_reading(stream);
+    wait_for("bytes");
+    nb_stream_stop_reading(stream);
+    send_from_peer("def");
+    ck_assert(is_ready(stream->fd, POLLIN, 10000));
+    turn();
+    ck_assert_str_eq(owner.story, "bytes:3");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(the_end_comes_after_the_bytes)
+{
+    begin_with(tcp_pair);
+    send_from_peer("abc");
+    shutdown(peer, SHUT_WR);
+    nb_stream_start_reading(stream);
+    wait_for("end");
+    for (int i = 0; i < 3; i++)
+        turn();
+    ck_assert_str_eq(owner.story, "bytes:3 end");
+    write_text("still open");
+    wait_for("sent");
+    assert_peer_receives("still open");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_reset_comes_after_the_bytes)
+{
+    begin_with(tcp_pair);
+    send_from_peer("abc");
+    reset_from_peer();
+    nb_stream_start_reading(stream);
+    wait_for("failure");
+    ck_assert_str_eq(owner.story, "bytes:3 failure:ECONNRESET:read");
+    write_text("into the void");
+    nb_stream_start_reading(stream);
+    nb_stream_shutdown(stream);
+    for (int i = 0; i < 3; i++)
+        turn();
+    ck_assert_str_eq(owner.story, "bytes:3 failure:ECONNRESET:read");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(one_stream_does_not_read_for_ever)
+{
+    static char data[20 * ROOM];
+    begin_with(unix_pair);
+    ck_assert_int_eq(send(peer, data, sizeof data, 0), sizeof data);
+    nb_stream_start_reading(stream);
+    turn();
+    ck_assert_uint_gt(owner.length, 0);
+    ck_assert_uint_lt(owner.length, sizeof data);
+    while (owner.length < sizeof data)
+        uv_run(&loop->uv, UV_RUN_ONCE);
+    close_and_end();
+}
+END_TEST
+
+START_TEST(without_room_reading_waits)
+{
+    begin_with(unix_pair);
+    send_from_peer("abc");
+    owner.refuses_room = true;
+    nb_stream_start_reading(stream);
+    wait_for("no-room");
+    turn();
+    owner.refuses_room = false;
+    nb_stream_start_reading(stream);
+    wait_for("bytes");
+    ck_assert_str_eq(owner.story, "no-room bytes:3");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(discarded_input_is_gone)
+{
+    begin_with(tcp_pair);
+    send_from_peer("abc");
+    ck_assert(is_ready(stream->fd, POLLIN, 10000));
+    nb_stream_discard_input(stream);
+    ck_assert(!is_ready(stream->fd, POLLIN, 0));
+    nb_stream_close(stream);
+    nb_stream_discard_input(stream);
+    close_and_end();
+}
+END_TEST
+
+/* ---- writing ---- */
+
+START_TEST(the_writes_of_a_turn_leave_together)
+{
+    begin_with(tcp_pair);
+    write_text("one");
+    write_text("two");
+    static const uint8_t text[] = "three";
+    ck_assert_int_eq(nb_stream_write(stream, (struct nb_bytes){text, 5, NULL}), 0);
+    turn();
+    ck_assert_str_eq(owner.story, "sent:11");
+    assert_peer_receives("onetwothree");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_full_socket_goes_on_when_the_peer_reads)
+{
+    begin_with(tcp_pair);
+    stream->packs = true;
+    fill_socket();
+    size_t left = stream->queue.length;
+    ck_assert_uint_gt(left, 0);
+    write_text("more");
+    turn();
+    ck_assert_str_eq(owner.story, "");
+    drain_peer(owner.sent + left + 4);
+    ck_assert_uint_eq(stream->queue.length, 0);
+    ck_assert(!stream->is_full);
+    close_and_end();
+}
+END_TEST
+
+START_TEST(the_write_side_is_shut_after_the_queue)
+{
+    begin_with(tcp_pair);
+    fill_socket();
+    size_t all = owner.sent + stream->queue.length;
+    nb_stream_shutdown(stream);
+    turn();
+    ck_assert_ptr_null(strstr(owner.story, "shut"));
+    drain_peer(all);
+    wait_for("shut:ok");
+    char byte;
+    ck_assert(is_ready(peer, POLLIN, 10000));
+    ck_assert_int_eq(recv(peer, &byte, 1, 0), 0);
+    send_from_peer("back");
+    nb_stream_start_reading(stream);
+    wait_for("bytes:4");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_write_to_a_gone_peer_fails)
+{
+    begin_with(unix_pair);
+    close(peer);
+    peer = 0;
+    write_text("abc");
+    wait_for("failure");
+    ck_assert_str_eq(owner.story, "failure:EPIPE:write");
+    ck_assert_uint_eq(stream->queue.length, 0);
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_full_socket_learns_of_a_reset)
+{
+    begin_with(tcp_pair);
+    fill_socket();
+    nb_stream_shutdown(stream);
+    reset_from_peer();
+    wait_for("failure");
+    ck_assert_str_eq(owner.story, "failure:ECONNRESET:write");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(without_memory_nothing_is_queued)
+{
+    begin_with(tcp_pair);
+    nb_memory_fail_after(1);
+    ck_assert_int_eq(nb_stream_write_copy(stream, "abc", 3), UV_ENOMEM);
+    ck_assert_uint_eq(stream->queue.length, 0);
+    write_text("def");
+    wait_for("sent:3");
+    assert_peer_receives("def");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_queue_that_was_filled_before_is_taken)
+{
+    struct nb_write_queue early;
+    begin_with(tcp_pair);
+    nb_write_queue_init(&early, &loop->pool);
+    ck_assert_int_eq(nb_write_queue_copy(&early, "early", 5), 0);
+    nb_stream_take_queue(stream, &early);
+    ck_assert_uint_eq(early.length, 0);
+    nb_write_queue_finish(&early);
+    write_text(" late");
+    wait_for("sent");
+    assert_peer_receives("early late");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(linger_zero_resets)
+{
+    char byte;
+    begin_with(tcp_pair);
+    ck_assert_int_eq(nb_stream_linger_zero(stream), 0);
+    nb_stream_close(stream);
+    ck_assert(is_ready(peer, POLLIN, 10000));
+    ck_assert_int_eq(recv(peer, &byte, 1, 0), -1);
+    ck_assert_int_eq(errno, ECONNRESET);
+    close_and_end();
+}
+END_TEST
+
+/* ---- calls from inside callbacks ---- */
+
+/* Makes each callback happen, in this order as far as the stream is not closed. */
+static void live_a_full_life(const char *closes_in)
+{
+    begin_with(tcp_pair);
+    owner.closes_in = closes_in;
+    write_text("abc");
+    send_from_peer("abc");
+    shutdown(peer, SHUT_WR);
+    nb_stream_start_reading(stream);
+    nb_stream_shutdown(stream);
+    wait_for(closes_in);
+    for (int i = 0; i < 3; i++)
+        turn();
+    close_and_end();
+}
+
+START_TEST(each_callback_may_close)
+{
+    static const char *const words[] = {"sent", "shut", "bytes", "end"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        owner = (struct owner){0};
+        live_a_full_life(words[i]);
+        const char *last = strstr(owner.story, words[i]);
+        ck_assert_ptr_nonnull(strstr(last, " closed"));
+        ck_assert_ptr_eq(strchr(last, ' '), strstr(last, " closed"));
+    }
+}
+END_TEST
+
+START_TEST(on_connected_may_close)
+{
+    struct sockaddr_in address;
+    int listener = listen_on_loopback(&address);
+    begin();
+    owner.closes_in = "connected";
+    ck_assert_int_eq(nb_stream_connect(stream, tcp_socket(), (struct sockaddr *)&address, sizeof address), 0);
+    write_text("never sent");
+    wait_for("closed");
+    close(listener);
+    close_and_end();
+    ck_assert_str_eq(owner.story, "connected:ok closed");
+}
+END_TEST
+
+START_TEST(on_failure_may_close)
+{
+    begin_with(tcp_pair);
+    owner.closes_in = "failure";
+    reset_from_peer();
+    nb_stream_start_reading(stream);
+    wait_for("closed");
+    close_and_end();
+    ck_assert_str_eq(owner.story, "failure:ECONNRESET:read closed");
+}
+END_TEST
+
+/* More segments than one call of sendmsg takes. */
+static void write_many_segments(void)
+{
+    for (int i = 0; i < 300; i++) {
+        struct nb_chunk *chunk = nb_chunk_new(&loop->pool, 1);
+        chunk->bytes[0] = 'x';
+        ck_assert_int_eq(nb_stream_write(stream, (struct nb_bytes){chunk->bytes, 1, chunk}), 0);
+        nb_chunk_unref(chunk);
+    }
+}
+
+START_TEST(a_failure_behind_what_was_sent_is_told_after_it)
+{
+    begin_with(tcp_pair);
+    write_many_segments();
+    sends_until_failure = 1;
+    turn();
+    ck_assert_str_eq(owner.story, "sent:256 failure:ECONNRESET:write");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_stream_closed_in_on_sent_tells_no_failure)
+{
+    begin_with(tcp_pair);
+    owner.closes_in = "sent";
+    write_many_segments();
+    sends_until_failure = 1;
+    turn();
+    close_and_end();
+    ck_assert_str_eq(owner.story, "sent:256 closed");
+}
+END_TEST
+
+static void write_and_flush_once(void)
+{
+    owner.on_word = NULL;
+    write_text("abc");
+    nb_stream_flush(stream);
+}
+
+START_TEST(a_failure_inside_on_sent_is_told_once)
+{
+    begin_with(tcp_pair);
+    owner.on_word = write_and_flush_once;
+    write_text("abc");
+    nb_stream_shutdown(stream);
+    sends_until_failure = 1;
+    turn();
+    ck_assert_str_eq(owner.story, "sent:3 failure:ECONNRESET:write");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_flush_inside_on_sent_shuts_once)
+{
+    begin_with(tcp_pair);
+    owner.on_word = write_and_flush_once;
+    write_text("abc");
+    nb_stream_shutdown(stream);
+    turn();
+    ck_assert_str_eq(owner.story, "sent:3 sent:3 shut:ok");
+    assert_peer_receives("abcabc");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_closed_stream_takes_no_more)
+{
+    begin_with(tcp_pair);
+    nb_stream_close(stream);
+    write_text("abc");
+    nb_stream_shutdown(stream);
+    nb_stream_start_reading(stream);
+    ck_assert_ptr_null(loop->flushes);
+    ck_assert_uint_eq(stream->queue.length, 0);
+    close_and_end();
+    ck_assert_str_eq(owner.story, "closed");
+}
+END_TEST
+
+int main(void)
+{
+    return run_suite("stream", (const TTest *[]){a_connect_that_works,
+                                                 a_connect_that_is_refused,
+                                                 what_is_refused_at_once_is_told_later,
+                                                 a_unix_connect_is_told_later_too,
+                                                 closing_forgets_a_connect,
+                                                 closing_forgets_a_refusal,
+                                                 a_descriptor_that_is_no_socket_stays_the_callers,
+                                                 nothing_is_read_before_it_is_asked_for,
+                                                 the_end_comes_after_the_bytes,
+                                                 a_reset_comes_after_the_bytes,
+                                                 one_stream_does_not_read_for_ever,
+                                                 without_room_reading_waits,
+                                                 discarded_input_is_gone,
+                                                 the_writes_of_a_turn_leave_together,
+                                                 a_full_socket_goes_on_when_the_peer_reads,
+                                                 the_write_side_is_shut_after_the_queue,
+                                                 a_write_to_a_gone_peer_fails,
+                                                 a_full_socket_learns_of_a_reset,
+                                                 without_memory_nothing_is_queued,
+                                                 a_queue_that_was_filled_before_is_taken,
+                                                 linger_zero_resets,
+                                                 each_callback_may_close,
+                                                 on_connected_may_close,
+                                                 on_failure_may_close,
+                                                 a_failure_behind_what_was_sent_is_told_after_it,
+                                                 a_stream_closed_in_on_sent_tells_no_failure,
+                                                 a_failure_inside_on_sent_is_told_once,
+                                                 a_flush_inside_on_sent_shuts_once,
+                                                 a_closed_stream_takes_no_more,
+                                                 NULL});
+}
