@@ -131,7 +131,7 @@ struct netbroker_options {
     void *context; /* for the events */
     const struct netbroker_allocator *allocator; /* borrowed until the session is freed; default realloc() */
     const char *name, *version; /* of the program, for the broker's log */
-    size_t high_water_mark; /* bytes unflushed of one socket at which a write asks to wait; default 256 KiB */
+    size_t high_water_mark; /* bytes unflushed of one socket at which a write asks to wait; default 192 KiB */
     size_t max_unflushed; /* bytes unflushed of one socket that are never passed; default 4 MiB */
     size_t max_frame; /* bytes of one frame from the broker; default 2 MiB */
     uint32_t connect_timeout; /* milliseconds to wait while the broker's backlog is full; default 5000 */
@@ -207,7 +207,7 @@ struct netbroker_socket_events {
     void (*on_data)(struct netbroker_socket *socket, void *context, const void *bytes, size_t length);
     /* After a write had returned 1: unflushed has fallen to half of the mark. */
     void (*on_drain)(struct netbroker_socket *socket, void *context);
-    /* The peer will send no more. Without allow_half_open the broker now ends this side too. */
+    /* The peer will send no more. Without allow_half_open this side has been ended too, after all that was written. */
     void (*on_end)(struct netbroker_socket *socket, void *context);
     /* Idle for the time of netbroker_socket_set_timeout(). Nothing has been closed. */
     void (*on_timeout)(struct netbroker_socket *socket, void *context);

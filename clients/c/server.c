@@ -53,7 +53,8 @@ static void on_created(struct netbroker_session *session, const struct nbc_reque
 static void pack_options(struct netbroker_packer *packer, const struct netbroker_server_options *options)
 {
     struct nbc_map map = nbc_map_begin(packer);
-    nbc_map_flag(&map, "allowHalfOpen", options->allow_half_open);
+    /* Always, as for connections that are made here. */
+    nbc_map_flag(&map, "allowHalfOpen", true);
     nbc_map_flag(&map, "pauseOnConnect", options->pause_on_connect);
     nbc_map_flag(&map, "noDelay", options->no_delay);
     nbc_map_flag(&map, "keepAlive", options->keep_alive);

@@ -1,14 +1,14 @@
-#include "session.h"
-#include "schema.h"
-
 #include "decode.h"
 #include "memory.h"
 #include "pack.h"
+#include "schema.h"
+#include "socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    DEFAULT_HIGH_WATER_MARK = 256 << 10,
+    DEFAULT_HIGH_WATER_MARK = 192 << 10,
     DEFAULT_MAX_UNFLUSHED = 4 << 20,
     DEFAULT_MAX_FRAME = 2 << 20,
     DEFAULT_CONNECT_TIMEOUT = 5000,
@@ -91,8 +91,12 @@ static void set_options(struct netbroker_session *session, const struct netbroke
 
 static void free_now(struct netbroker_session *session)
 {
-    for (size_t i = 0; i < session->actors.capacity; i++)
-        nbc_release(session, session->actors.entries[i].value);
+    for (size_t i = 0; i < session->actors.capacity; i++) {
+        struct nbc_actor *actor = session->actors.entries[i].value;
+        if (actor && actor->kind == NBC_SOCKET)
+            nbc_socket_forget_writes((struct netbroker_socket *)actor);
+        nbc_release(session, actor);
+    }
     nbc_table_finish(&session->actors);
     nbc_requests_finish(&session->requests);
     nbc_outbox_finish(&session->outbox);

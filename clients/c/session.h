@@ -3,7 +3,7 @@
  *
  *   session.c  life of a session, generic commands
  *   receive.c  bytes from the broker -> frames -> replies and events
- *   socket.c server.c   the two kinds of actors: commands out, events in
+ *   socket.c socket_write.c server.c   the two kinds of actors: commands out, events in
  *   wait.c stream.c     blocking convenience
  */
 #ifndef NBC_SESSION_H
@@ -31,7 +31,7 @@ struct netbroker_session {
     struct nbc_requests requests;
     struct nbc_table actors; /* by id */
     uint64_t next_id; /* odd */
-    uint64_t unflushed;
+    uint64_t unflushed, in_flight; /* of all sockets */
     size_t write_chunk; /* largest payload of one write */
     unsigned char *in; /* received, not yet handled */
     size_t in_length, in_capacity;

@@ -1,33 +1,10 @@
+#include "socket.h"
 #include "decode.h"
 #include "pack.h"
 #include "schema.h"
-#include "session.h"
 
 #include <errno.h>
 #include <string.h>
-
-enum {
-    /* Bytes of a write's frame before its payload, at most. */
-    WRITE_HEADER = 64,
-    /* Below this a copy is cheaper than a vector of its own. */
-    BORROW_MINIMUM = 4 << 10,
-};
-
-struct netbroker_socket {
-    struct nbc_actor actor;
-    const struct netbroker_socket_events *events;
-    void *context;
-    uint64_t unflushed;
-    bool half_open; /* this side stays open after the peer's end */
-    bool ended; /* nothing can be written any more */
-    bool destroyed; /* by us: errors are of no interest */
-    bool failed; /* on_error has been called */
-    bool needs_drain;
-    bool is_unix;
-    bool has_peer;
-    struct netbroker_peer peer;
-    struct netbroker_endpoints endpoints;
-};
 
 static const struct netbroker_socket_events no_events;
 
@@ -53,7 +30,7 @@ static int add(struct netbroker_session *session, uint64_t id, struct netbroker_
     return result;
 }
 
-static void fail(struct netbroker_socket *socket, const struct netbroker_error *error)
+void nbc_socket_fail(struct netbroker_socket *socket, const struct netbroker_error *error)
 {
     if (socket->failed || socket->destroyed)
         return;
@@ -66,8 +43,7 @@ static void finish(struct netbroker_socket *socket, const struct netbroker_close
 {
     struct netbroker_session *session = socket->actor.session;
     socket->ended = socket->destroyed = true;
-    session->unflushed -= socket->unflushed;
-    socket->unflushed = 0;
+    nbc_socket_forget_writes(socket);
     if (socket->events->on_close)
         socket->events->on_close(socket, socket->context, closed);
     nbc_release(session, socket);
@@ -80,7 +56,7 @@ static void on_created(struct netbroker_session *session, const struct nbc_reque
     struct netbroker_socket *socket = nbc_table_get(&session->actors, request->target);
     if (!reply->error || !socket)
         return;
-    fail(socket, reply->error);
+    nbc_socket_fail(socket, reply->error);
     nbc_table_remove(&session->actors, request->target);
     finish(socket, &(struct netbroker_closed){.had_error = true});
 }
@@ -99,7 +75,8 @@ static void pack_connect(struct netbroker_packer *packer, const struct netbroker
     nbc_map_number(&map, "family", options->family);
     nbc_map_text(&map, "localAddress", options->local_address);
     nbc_map_number(&map, "localPort", options->local_port);
-    nbc_map_flag(&map, "allowHalfOpen", options->allow_half_open);
+    /* Always: when this side ends itself, the bytes on their way to the broker must go first. */
+    nbc_map_flag(&map, "allowHalfOpen", true);
     nbc_map_flag(&map, "noDelay", options->no_delay);
     nbc_map_flag(&map, "keepAlive", options->keep_alive);
     nbc_map_number(&map, "keepAliveInitialDelay", options->keep_alive_initial_delay);
@@ -187,10 +164,10 @@ int nbc_socket_on_data(struct nbc_actor *actor, struct netbroker_cursor body)
 int nbc_socket_on_end(struct nbc_actor *actor, struct netbroker_cursor body)
 {
     struct netbroker_socket *socket = as_socket(actor);
-    socket->ended |= !socket->half_open;
+    int result = socket->half_open || socket->destroyed ? 0 : netbroker_socket_end(socket);
     if (socket->events->on_end && !socket->destroyed)
         socket->events->on_end(socket, socket->context);
-    return 0;
+    return result == -ENOTCONN ? 0 : result;
 }
 
 int nbc_socket_on_timeout(struct nbc_actor *actor, struct netbroker_cursor body)
@@ -206,7 +183,7 @@ int nbc_socket_on_error(struct nbc_actor *actor, struct netbroker_cursor body)
     struct netbroker_error error;
     int result = nbc_decode_error(body, &error);
     if (result == 0)
-        fail(as_socket(actor), &error);
+        nbc_socket_fail(as_socket(actor), &error);
     return result;
 }
 
@@ -223,116 +200,8 @@ int nbc_socket_on_close(struct nbc_actor *actor, struct netbroker_cursor body)
 
 void nbc_socket_lost(struct nbc_actor *actor, const struct netbroker_error *error)
 {
-    fail(as_socket(actor), error);
+    nbc_socket_fail(as_socket(actor), error);
     finish(as_socket(actor), &(struct netbroker_closed){.had_error = true});
-}
-
-/* ---- writing ---- */
-
-static void on_written(struct netbroker_session *session, const struct nbc_request *request,
-                       const struct netbroker_reply *reply)
-{
-    struct netbroker_socket *socket = nbc_table_get(&session->actors, request->target);
-    if (!socket)
-        return;
-    socket->unflushed -= request->bytes;
-    session->unflushed -= request->bytes;
-    if (reply->error) {
-        fail(socket, reply->error);
-    } else if (socket->needs_drain && socket->unflushed <= session->options.high_water_mark / 2) {
-        socket->needs_drain = false;
-        if (socket->events->on_drain && !socket->destroyed)
-            socket->events->on_drain(socket, socket->context);
-    }
-}
-
-/* Room for all of it, so that nothing can fail half way. */
-static int reserve(struct netbroker_socket *socket, size_t length, bool copies)
-{
-    struct netbroker_session *session = socket->actor.session;
-    if (session->failure || session->write_broken)
-        return -ENOTCONN;
-    if (socket->ended || socket->destroyed)
-        return -EPIPE;
-    if (socket->unflushed > 0 && length > session->options.max_unflushed - socket->unflushed)
-        return -ENOBUFS;
-    size_t chunks = length / session->write_chunk + 1;
-    int result = nbc_requests_reserve(&session->requests, chunks);
-    if (result < 0)
-        return result;
-    return nbc_outbox_reserve(&session->outbox, chunks * WRITE_HEADER + (copies ? length : 0),
-                              copies ? 0 : chunks);
-}
-
-static struct netbroker_packer *pack_header(struct netbroker_socket *socket, size_t length)
-{
-    struct netbroker_session *session = socket->actor.session;
-    struct netbroker_packer *packer = &session->outbox.frames;
-    struct nbc_request request = {
-        .on_reply = on_written, .target = socket->actor.id, .bytes = (uint32_t)length};
-    netbroker_pack_array(packer, 4);
-    netbroker_pack_uint(packer, 0);
-    netbroker_pack_uint(packer, nbc_requests_open(&session->requests, &request));
-    netbroker_pack_str_n(packer, NETBROKER_METHOD_SOCKET_WRITE, sizeof NETBROKER_METHOD_SOCKET_WRITE - 1);
-    netbroker_pack_array(packer, 2);
-    netbroker_pack_uint(packer, socket->actor.id);
-    nbc_pack_bin_header(packer, length);
-    return packer;
-}
-
-static int count_written(struct netbroker_socket *socket, size_t length)
-{
-    struct netbroker_session *session = socket->actor.session;
-    socket->unflushed += length;
-    session->unflushed += length;
-    /* Half of all requests is kept for commands. */
-    if (socket->unflushed >= session->options.high_water_mark ||
-        (length > 0 && session->requests.open > NBC_MAX_REQUESTS / 2))
-        socket->needs_drain = true;
-    return socket->needs_drain ? 1 : 0;
-}
-
-int netbroker_socket_write(struct netbroker_socket *socket, const void *bytes, size_t length)
-{
-    int result = reserve(socket, length, true);
-    if (result < 0)
-        return result;
-    size_t most = socket->actor.session->write_chunk;
-    for (size_t at = 0; at < length;) {
-        size_t chunk = length - at < most ? length - at : most;
-        nbc_pack_raw(pack_header(socket, chunk), (const char *)bytes + at, chunk);
-        at += chunk;
-    }
-    return count_written(socket, length);
-}
-
-int netbroker_socket_write_borrowed(struct netbroker_socket *socket, const void *bytes, size_t length,
-                                    void (*release)(void *context), void *context)
-{
-    if (length < BORROW_MINIMUM) {
-        int result = netbroker_socket_write(socket, bytes, length);
-        if (result >= 0 && release)
-            release(context);
-        return result;
-    }
-    int result = reserve(socket, length, false);
-    if (result < 0)
-        return result;
-    size_t most = socket->actor.session->write_chunk;
-    for (size_t at = 0; at < length;) {
-        size_t chunk = length - at < most ? length - at : most;
-        bool is_last = at + chunk == length;
-        pack_header(socket, chunk);
-        nbc_outbox_borrow(&socket->actor.session->outbox, (const char *)bytes + at, chunk,
-                          is_last ? release : NULL, context);
-        at += chunk;
-    }
-    return count_written(socket, length);
-}
-
-uint64_t netbroker_socket_unflushed(const struct netbroker_socket *socket)
-{
-    return socket->unflushed;
 }
 
 /* ---- commands ---- */
@@ -341,9 +210,9 @@ int netbroker_socket_end(struct netbroker_socket *socket)
 {
     if (socket->ended)
         return 0;
-    int result = nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_END);
-    if (result == 0)
-        socket->ended = true;
+    socket->end_waits = !nbc_backlog_is_empty(&socket->backlog);
+    int result = socket->end_waits ? 0 : nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_END);
+    socket->ended = result == 0;
     return result;
 }
 
@@ -352,9 +221,11 @@ static int destroy(struct netbroker_socket *socket, const char *method)
     if (socket->destroyed)
         return 0;
     int result = nbc_command(&socket->actor, method);
-    if (result == 0)
-        socket->ended = socket->destroyed = true;
-    return result;
+    if (result < 0)
+        return result;
+    socket->ended = socket->destroyed = true;
+    nbc_backlog_clear(&socket->backlog);
+    return 0;
 }
 
 int netbroker_socket_destroy(struct netbroker_socket *socket)

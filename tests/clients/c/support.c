@@ -226,6 +226,8 @@ json_t *fake_broker_hear(struct fake_broker *broker)
 {
     if (broker->session)
         netbroker_flush(broker->session);
+    if (broker->head == broker->length)
+        broker->head = broker->length = 0;
     ssize_t length =
         recv(broker->fd, broker->heard + broker->length, sizeof broker->heard - broker->length, MSG_DONTWAIT);
     if (length > 0)
@@ -257,7 +259,7 @@ void fake_broker_expect(struct fake_broker *broker, const char *frame)
     json_t *actual = fake_broker_hear(broker), *expected = json_loads(frame, 0, NULL);
     ck_assert_msg(expected != NULL, "no JSON: %s", frame);
     char *text = actual ? json_dumps(actual, 0) : strdup("nothing");
-    ck_assert_msg(actual && matches(expected, actual), "expected %s, got %s", frame, text);
+    ck_assert_msg(actual && matches(expected, actual), "expected %s, got %.2000s", frame, text);
     free(text);
     json_decref(actual);
     json_decref(expected);
@@ -267,7 +269,7 @@ void fake_broker_expect_nothing(struct fake_broker *broker)
 {
     json_t *frame = fake_broker_hear(broker);
     char *text = frame ? json_dumps(frame, 0) : NULL;
-    ck_assert_msg(frame == NULL, "expected nothing, got %s", text);
+    ck_assert_msg(frame == NULL, "expected nothing, got %.200s", text);
 }
 
 void fake_broker_open(struct fake_broker *broker, const struct netbroker_options *options,

@@ -310,6 +310,43 @@ START_TEST(unflushed_is_what_the_peer_does_not_read)
 }
 END_TEST
 
+START_TEST(peers_that_do_not_read_hold_up_nobody_else)
+{
+    enum { STUCK = 12, LENGTH = 4 << 20 };
+    static char bytes[LENGTH];
+    struct daemon daemon;
+    uint16_t port;
+    int stuck[STUCK];
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    struct netbroker_connect_options options = {.host = "127.0.0.1", .port = port};
+    for (int i = 0; i < STUCK; i++) {
+        struct netbroker_socket *socket = connect_to(&daemon, &options);
+        ping(&daemon);
+        stuck[i] = peer_accept(listener);
+        /* The kernels take some; after this much nothing more goes through. */
+        ck_assert_int_eq(netbroker_socket_write(socket, bytes, LENGTH), 1);
+        ck_assert_int_eq(netbroker_socket_write(socket, bytes, 1), -ENOBUFS);
+    }
+    struct netbroker_socket *socket = connect_to(&daemon, &options);
+    ping(&daemon);
+    int peer = peer_accept(listener);
+    char heard[6] = "";
+    for (int round = 0; round < 100; round++) {
+        ck_assert_int_ge(netbroker_socket_write(socket, "hello", 5), 0);
+        ping(&daemon);
+        peer_receive(peer, heard, 5);
+        ck_assert_str_eq(heard, "hello");
+    }
+    ck_assert_uint_gt(netbroker_unflushed(daemon.session), 2 << 20);
+    for (int i = 0; i < STUCK; i++)
+        close(stuck[i]);
+    close(peer);
+    close(listener);
+    daemon_stop(&daemon);
+}
+END_TEST
+
 START_TEST(after_the_fence_a_paused_socket_is_silent)
 {
     struct daemon daemon;
@@ -577,6 +614,7 @@ int main(void)
                                   closing_a_server_that_never_listened_is_no_error,
                                   a_unix_server_knows_its_peer,
                                   unflushed_is_what_the_peer_does_not_read,
+                                  peers_that_do_not_read_hold_up_nobody_else,
                                   after_the_fence_a_paused_socket_is_silent,
                                   sixty_four_megabytes_each_way_arrive_whole,
                                   a_stream_reads_and_writes_like_a_file,

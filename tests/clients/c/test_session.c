@@ -289,13 +289,15 @@ START_TEST(options_travel_under_their_names)
                                                             .keep_alive_initial_delay = 1000,
                                                             .timeout = 500,
                                                             .read_chunk = 4096});
-    fake_broker_expect(&broker,
-                       "[0, 0, \"net.createConnection\", [1, {\"host\": \"example.org\", \"port\": 443,"
-                       "\"family\": 6, \"localAddress\": \"::1\", \"localPort\": 99, \"noDelay\": true,"
-                       "\"keepAlive\": true, \"keepAliveInitialDelay\": 1000, \"timeout\": 500,"
-                       "\"readChunk\": 4096}]]");
+    fake_broker_expect(
+        &broker,
+        "[0, 0, \"net.createConnection\", [1, {\"host\": \"example.org\", \"port\": 443,"
+        "\"family\": 6, \"localAddress\": \"::1\", \"localPort\": 99, \"noDelay\": true,"
+        "\"keepAlive\": true, \"keepAliveInitialDelay\": 1000, \"timeout\": 500, \"allowHalfOpen\": true,"
+        "\"readChunk\": 4096}]]");
     struct netbroker_socket *socket = connect_to(&broker, &(struct netbroker_connect_options){.path = "/a"});
-    fake_broker_expect(&broker, "[0, 1, \"net.createConnection\", [3, {\"path\": {\"$binary\": \"L2E=\"}}]]");
+    fake_broker_expect(&broker, "[0, 1, \"net.createConnection\", [3, {\"allowHalfOpen\": true,"
+                                "\"path\": {\"$binary\": \"L2E=\"}}]]");
     netbroker_socket_pause(socket);
     fake_broker_expect(&broker, "[2, \"socket.pause\", [3]]");
     netbroker_socket_resume(socket);
@@ -377,9 +379,13 @@ START_TEST(without_half_open_the_peers_end_is_ours)
     struct fake_broker broker;
     fake_broker_open(&broker, NULL, plain);
     struct netbroker_socket *socket = connect_to(&broker, &(struct netbroker_connect_options){.port = 80});
+    json_decref(fake_broker_hear(&broker));
+    ck_assert_int_eq(netbroker_socket_write(socket, "abc", 3), 0);
     fake_broker_say(&broker, "[2, \"socket.end\", [1]]");
     ck_assert_int_eq(netbroker_socket_write(socket, "abc", 3), -EPIPE);
     expect_record(&broker.record, "end 1");
+    fake_broker_expect(&broker, "[0, 1, \"socket.write\", [1, {\"$binary\": \"YWJj\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.end\", [1]]");
     fake_broker_close(&broker);
 }
 END_TEST
@@ -445,10 +451,101 @@ START_TEST(a_write_is_cut_to_what_the_broker_takes)
 }
 END_TEST
 
+/* ---- what may be under way ---- */
+
+/* The payload of the next frame, which must be a write of that socket; SIZE_MAX when there is no frame. */
+static size_t hear_write(struct fake_broker *broker, json_int_t target)
+{
+    json_t *frame = fake_broker_hear(broker), *body;
+    const char *method;
+    json_int_t type, msgid, id;
+    if (!frame)
+        return SIZE_MAX;
+    ck_assert_int_eq(json_unpack(frame, "[I, I, s, [I, o]]", &type, &msgid, &method, &id, &body), 0);
+    ck_assert_str_eq(method, "socket.write");
+    ck_assert_int_eq(id, target);
+    size_t length = json_string_length(json_object_get(body, "$binary")) / 4 * 3;
+    json_decref(frame);
+    return length / 1000 * 1000;
+}
+
+START_TEST(no_more_than_a_window_is_under_way)
+{
+    enum { LENGTH = 400 << 10 };
+    static char bytes[LENGTH];
+    struct fake_broker broker;
+    fake_broker_open(&broker, NULL, plain);
+    struct netbroker_socket *socket = connected(&broker);
+    ck_assert_int_eq(netbroker_socket_write(socket, bytes, LENGTH), 1);
+    ck_assert_int_eq(netbroker_socket_end(socket), 0);
+    for (int i = 0; i < 4; i++)
+        ck_assert_uint_eq(hear_write(&broker, 1), 65000);
+    fake_broker_expect_nothing(&broker);
+    ck_assert_uint_eq(netbroker_socket_unflushed(socket), LENGTH);
+    fake_broker_say(&broker, "[1, 0, null, {}]");
+    ck_assert_uint_eq(hear_write(&broker, 1), 65000);
+    fake_broker_expect_nothing(&broker);
+    fake_broker_say(&broker, "[1, 1, null, {}]");
+    fake_broker_say(&broker, "[1, 2, null, {}]");
+    ck_assert_uint_eq(hear_write(&broker, 1), 65000);
+    ck_assert_uint_eq(hear_write(&broker, 1), 16000);
+    fake_broker_expect(&broker, "[2, \"socket.end\", [1]]");
+    fake_broker_expect_nothing(&broker);
+    fake_broker_close(&broker);
+}
+END_TEST
+
+START_TEST(stuck_sockets_leave_the_others_a_frame)
+{
+    enum { LENGTH = 256 << 10, STUCK = 10 };
+    static char bytes[LENGTH];
+    struct fake_broker broker;
+    fake_broker_open(&broker, NULL, plain);
+    size_t under_way = 0, length;
+    for (int i = 0; i < STUCK; i++) {
+        struct netbroker_socket *socket =
+            connect_to(&broker, &(struct netbroker_connect_options){.port = 80});
+        json_decref(fake_broker_hear(&broker));
+        ck_assert_int_eq(netbroker_socket_write(socket, bytes, LENGTH), 1);
+        while ((length = hear_write(&broker, 2 * i + 1)) != SIZE_MAX)
+            under_way += length;
+    }
+    ck_assert_uint_ge(under_way, 1500 << 10);
+    ck_assert_uint_le(under_way, 1700 << 10);
+    struct netbroker_socket *socket = connect_to(&broker, &(struct netbroker_connect_options){.port = 80});
+    json_decref(fake_broker_hear(&broker));
+    ck_assert_int_eq(netbroker_socket_write(socket, bytes, 20000), 0);
+    ck_assert_uint_eq(hear_write(&broker, 2 * STUCK + 1), 8000);
+    fake_broker_expect_nothing(&broker);
+    fake_broker_close(&broker);
+}
+END_TEST
+
 static void count_release(void *context)
 {
     ++*(int *)context;
 }
+
+START_TEST(bytes_in_the_backlog_are_released_when_the_socket_goes)
+{
+    enum { LENGTH = 400 << 10 };
+    static char bytes[LENGTH];
+    struct fake_broker broker;
+    int released = 0;
+    fake_broker_open(&broker, NULL, plain);
+    struct netbroker_socket *socket = connected(&broker);
+    ck_assert_int_eq(netbroker_socket_write_borrowed(socket, bytes, LENGTH, count_release, &released), 1);
+    ck_assert_int_eq(netbroker_socket_write_borrowed(socket, bytes, LENGTH, count_release, &released), 1);
+    ck_assert_int_eq(netbroker_socket_destroy(socket), 0);
+    /* Part of the first waits in the outbox: its bytes are still needed. */
+    ck_assert_int_eq(released, 1);
+    netbroker_flush(broker.session);
+    while (hear_write(&broker, 1) == 65000 && released < 2)
+        netbroker_flush(broker.session);
+    ck_assert_int_eq(released, 2);
+    fake_broker_close(&broker);
+}
+END_TEST
 
 START_TEST(borrowed_bytes_are_released_once)
 {
@@ -493,7 +590,6 @@ START_TEST(frames_in_the_steady_state_allocate_nothing)
         ck_assert_int_eq(fake_broker_send(&broker, written.bytes, written.length), 0);
         expect_record(&broker.record, "data 1 0123456789");
         json_decref(fake_broker_hear(&broker));
-        broker.head = broker.length = 0;
     }
     ck_assert_int_eq(broker.memory.allocations, allocations);
     netbroker_packer_free(&data);
@@ -512,7 +608,8 @@ static struct netbroker_server *listening(struct fake_broker *broker)
                                              &recorded_server, &broker->record, &server),
                      0);
     ck_assert_int_eq(netbroker_server_listen(server, &(struct netbroker_listen_options){.port = 80}), 0);
-    fake_broker_expect(broker, "[0, 0, \"server.create\", [1, {\"maxConnections\": 0}]]");
+    fake_broker_expect(broker,
+                       "[0, 0, \"server.create\", [1, {\"allowHalfOpen\": true, \"maxConnections\": 0}]]");
     fake_broker_expect(broker, "[0, 1, \"server.listen\", [1, {\"port\": 80}]]");
     ck_assert_ptr_null(netbroker_server_address(server));
     fake_broker_say(broker, "[1, 0, null, {\"id\": 1}]");
@@ -714,6 +811,9 @@ int main(void)
                                   drain_follows_the_responses,
                                   unflushed_bytes_are_bounded,
                                   a_write_is_cut_to_what_the_broker_takes,
+                                  no_more_than_a_window_is_under_way,
+                                  stuck_sockets_leave_the_others_a_frame,
+                                  bytes_in_the_backlog_are_released_when_the_socket_goes,
                                   borrowed_bytes_are_released_once,
                                   frames_in_the_steady_state_allocate_nothing,
                                   a_server_tells_of_its_connections,
