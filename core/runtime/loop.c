@@ -215,6 +215,16 @@ static bool drain_loop(struct nb_loop *loop)
     return true;
 }
 
+/* Runs until libuv owes no callback: a lookup that nobody waits for still ends with a message. */
+static void await_requests(struct nb_loop *loop)
+{
+    uv_unref((uv_handle_t *)&loop->bell);
+    uv_unref((uv_handle_t *)&loop->before_poll);
+    uv_unref((uv_handle_t *)&loop->after_poll);
+    uv_unref((uv_handle_t *)&loop->busy);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
 static void finish_loop(struct nb_loop *loop)
 {
     assert(!loop->actor_count && !loop->oldest);
@@ -289,6 +299,8 @@ void nb_runtime_end(struct nb_runtime *runtime)
 
 void nb_runtime_finish(struct nb_runtime *runtime)
 {
+    for (unsigned i = 0; i < runtime->count; i++)
+        await_requests(&runtime->loops[i]);
     /* Letting go of one may send another, also to a loop that is drained already. */
     for (unsigned quiet = 0, i = 0; quiet < runtime->count; i = (i + 1) % runtime->count)
         quiet = drain_loop(&runtime->loops[i]) ? 0 : quiet + 1;

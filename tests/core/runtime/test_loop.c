@@ -9,6 +9,7 @@
 static struct nb_runtime runtime;
 static struct nb_loop *const loop = &runtime.loops[0];
 static struct trace trace;
+static atomic_uint disposals;
 static char story[64]; /* what happened, a letter each */
 
 static void tell(char letter)
@@ -112,7 +113,6 @@ START_TEST(another_threads_message_wakes_a_waiting_loop)
     ck_assert_int_eq(nb_runtime_init(&runtime, 1), 0);
     struct probe *probe = probe_new(&runtime.loops[1], &far_trace);
     struct nb_actor_id id = probe->actor.id;
-    atomic_uint disposals = 0;
     ck_assert_int_eq(nb_runtime_start(&runtime), 0);
     for (unsigned i = 1; i <= 100; i++) {
         note_send(loop, id, 1, NB_NOBODY, &disposals);
@@ -306,6 +306,33 @@ START_TEST(what_is_on_its_way_at_the_end_is_let_go_of)
 }
 END_TEST
 
+static void work_elsewhere(uv_work_t *request)
+{
+    uv_sem_wait(request->data);
+}
+
+static void send_to_the_dead(uv_work_t *request, int status)
+{
+    note_send(loop, (struct nb_actor_id){.slot = 0, .generation = 1}, 1, NB_NOBODY, &disposals);
+}
+
+START_TEST(a_request_outlives_the_last_actor)
+{
+    uv_sem_t gate;
+    uv_work_t request = {.data = &gate};
+    ck_assert_int_eq(uv_sem_init(&gate, 0), 0);
+    start_runtime();
+    ck_assert_int_eq(uv_queue_work(&loop->uv, &request, work_elsewhere, send_to_the_dead), 0);
+    nb_runtime_end(&runtime);
+    nb_runtime_run(&runtime);
+    ck_assert_uint_eq(disposals, 0);
+    uv_sem_post(&gate);
+    nb_runtime_finish(&runtime);
+    ck_assert_uint_eq(disposals, 1);
+    uv_sem_destroy(&gate);
+}
+END_TEST
+
 START_TEST(an_init_that_fails_leaves_nothing)
 {
     uint64_t requests = 0; /* of that many loops; only the first of a loop may fail, libuv aborts at others */
@@ -342,5 +369,6 @@ int main(void)
             a_cancelled_flush_does_not_run, a_flush_may_cancel_the_next,
             a_flush_that_asks_for_itself_leaves_timers_their_turn, a_runtime_without_actors_ends_at_once,
             a_runtime_runs_until_its_last_actor_is_gone, what_is_on_its_way_at_the_end_is_let_go_of,
-            an_init_that_fails_leaves_nothing, a_start_that_fails_leaves_no_thread, NULL});
+            a_request_outlives_the_last_actor, an_init_that_fails_leaves_nothing,
+            a_start_that_fails_leaves_no_thread, NULL});
 }
