@@ -64,43 +64,51 @@ void nb_fault_copy(struct nb_fault *to, const struct nb_fault *from)
 }
 
 /* Node calls a dotted name a property. */
-static const char *kind_of(const char *argument)
+static const char *kind_of(const char *label)
 {
-    return strchr(argument, '.') ? "property" : "argument";
+    return strchr(label, '.') ? "property" : "argument";
 }
 
-static void keep_argument(struct nb_fault *fault, const char *argument)
+void nb_fault_set_argument(struct nb_fault *fault, const char *field)
 {
-    fault->map.argument = nb_fault_keep(fault, argument, strlen(argument));
+    if (!nb_slice_is(fault->map.argument, field))
+        fault->map.argument = nb_fault_keep(fault, field, strlen(field));
 }
 
-void nb_fault_type(struct nb_fault *fault, const char *argument, const char *expected, const char *received)
+/* The wire has no options object: its fields are those of the body. */
+static void keep_field(struct nb_fault *fault, const char *label)
 {
-    nb_fault_set(fault, "ERR_INVALID_ARG_TYPE", "TypeError", "The \"%s\" %s must be %s. Received %s",
-                 argument, kind_of(argument), expected, received);
-    keep_argument(fault, argument);
+    static const char prefix[] = "options.";
+    bool is_option = strncmp(label, prefix, sizeof prefix - 1) == 0;
+    nb_fault_set_argument(fault, is_option ? label + sizeof prefix - 1 : label);
 }
 
-void nb_fault_range(struct nb_fault *fault, const char *argument, const char *range, const char *received)
+void nb_fault_type(struct nb_fault *fault, const char *label, const char *expected, const char *received)
+{
+    nb_fault_set(fault, "ERR_INVALID_ARG_TYPE", "TypeError", "The \"%s\" %s must be %s. Received %s", label,
+                 kind_of(label), expected, received);
+    keep_field(fault, label);
+}
+
+void nb_fault_range(struct nb_fault *fault, const char *label, const char *range, const char *received)
 {
     nb_fault_set(fault, "ERR_OUT_OF_RANGE", "RangeError",
-                 "The value of \"%s\" is out of range. It must be %s. Received %s", argument, range,
-                 received);
-    keep_argument(fault, argument);
+                 "The value of \"%s\" is out of range. It must be %s. Received %s", label, range, received);
+    keep_field(fault, label);
 }
 
-void nb_fault_value(struct nb_fault *fault, const char *argument, const char *reason, const char *received)
+void nb_fault_value(struct nb_fault *fault, const char *label, const char *reason, const char *received)
 {
-    nb_fault_set(fault, "ERR_INVALID_ARG_VALUE", "TypeError", "The %s '%s' %s. Received %s",
-                 kind_of(argument), argument, reason, received);
-    keep_argument(fault, argument);
+    nb_fault_set(fault, "ERR_INVALID_ARG_VALUE", "TypeError", "The %s '%s' %s. Received %s", kind_of(label),
+                 label, reason, received);
+    keep_field(fault, label);
 }
 
-void nb_fault_port(struct nb_fault *fault, const char *argument, const char *received)
+void nb_fault_port(struct nb_fault *fault, const char *label, const char *received)
 {
-    nb_fault_set(fault, "ERR_SOCKET_BAD_PORT", "RangeError",
-                 "options.%s should be >= 0 and < 65536. Received %s.", argument, received);
-    keep_argument(fault, argument);
+    nb_fault_set(fault, "ERR_SOCKET_BAD_PORT", "RangeError", "%s should be >= 0 and < 65536. Received %s.",
+                 label, received);
+    keep_field(fault, label);
 }
 
 void nb_fault_limit(struct nb_fault *fault, const char *limit, uint64_t value)

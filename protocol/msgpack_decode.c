@@ -16,7 +16,8 @@ static const int64_t UINT53_MAX = (INT64_C(1) << 53) - 1;
 /* Where in the body a value stands, for the names in faults. */
 struct place {
     const struct place *outer;
-    const char *name;
+    const char *name; /* on the wire */
+    const char *label; /* in messages */
     bool is_body; /* the body itself: no part of its fields' names */
 };
 
@@ -25,49 +26,61 @@ struct decoder {
     struct nb_fault *fault;
 };
 
-/* onread.size; returns the length, without what does not fit. */
-static size_t write_path(const struct place *place, char *text)
+enum spelling { NAME, LABEL };
+
+/* onread.size, or options.onread.size; returns the length, without what does not fit. */
+static size_t write_path(const struct place *place, enum spelling spelling, char *text)
 {
+    const char *last = spelling == LABEL ? place->label : place->name;
     size_t length = 0;
     if (place->outer && !place->outer->is_body) {
-        length = write_path(place->outer, text);
+        length = write_path(place->outer, spelling, text);
         if (length < PATH_SIZE - 1)
             text[length++] = '.';
     }
-    size_t more = strnlen(place->name, PATH_SIZE - 1 - length);
-    memcpy(text + length, place->name, more);
+    size_t more = strnlen(last, PATH_SIZE - 1 - length);
+    memcpy(text + length, last, more);
     text[length + more] = '\0';
     return length + more;
+}
+
+/* The last step of a refusal, as the message is made first. */
+static bool name_field(struct decoder *decoder, const struct place *place)
+{
+    char path[PATH_SIZE];
+    write_path(place, NAME, path);
+    nb_fault_set_argument(decoder->fault, path);
+    return false;
 }
 
 static bool refuse_type(struct decoder *decoder, const struct place *place, const char *expected,
                         const struct nb_value *value)
 {
-    char path[PATH_SIZE], received[NB_INSPECT_SIZE];
-    write_path(place, path);
+    char label[PATH_SIZE], received[NB_INSPECT_SIZE];
+    write_path(place, LABEL, label);
     nb_inspect_type(value, received);
-    nb_fault_type(decoder->fault, path, expected, received);
-    return false;
+    nb_fault_type(decoder->fault, label, expected, received);
+    return name_field(decoder, place);
 }
 
 static bool refuse_range(struct decoder *decoder, const struct place *place, const char *range,
                          const struct nb_value *value)
 {
-    char path[PATH_SIZE], received[NB_INSPECT_SIZE];
-    write_path(place, path);
+    char label[PATH_SIZE], received[NB_INSPECT_SIZE];
+    write_path(place, LABEL, label);
     nb_inspect_range(value, received);
-    nb_fault_range(decoder->fault, path, range, received);
-    return false;
+    nb_fault_range(decoder->fault, label, range, received);
+    return name_field(decoder, place);
 }
 
 static bool refuse_value(struct decoder *decoder, const struct place *place, const char *reason,
                          const struct nb_value *value)
 {
-    char path[PATH_SIZE], received[NB_INSPECT_SIZE];
-    write_path(place, path);
+    char label[PATH_SIZE], received[NB_INSPECT_SIZE];
+    write_path(place, LABEL, label);
     nb_inspect(value, received);
-    nb_fault_value(decoder->fault, path, reason, received);
-    return false;
+    nb_fault_value(decoder->fault, label, reason, received);
+    return name_field(decoder, place);
 }
 
 /* Node calls the port of a connect "Port", every other one by its option. */
@@ -75,14 +88,10 @@ static bool refuse_port(struct decoder *decoder, const struct place *place, cons
                         const struct nb_value *value)
 {
     char received[NB_INSPECT_SIZE];
+    bool is_remote = shape != &nb_shape_ServerListen && strcmp(place->name, "port") == 0;
     nb_inspect_type(value, received);
-    nb_fault_port(decoder->fault, place->name, received);
-    if (shape != &nb_shape_ServerListen && strcmp(place->name, "port") == 0) {
-        nb_fault_set(decoder->fault, "ERR_SOCKET_BAD_PORT", "RangeError",
-                     "Port should be >= 0 and < 65536. Received %s.", received);
-        decoder->fault->map.argument = nb_slice_of("port");
-    }
-    return false;
+    nb_fault_port(decoder->fault, is_remote ? "Port" : place->label, received);
+    return name_field(decoder, place);
 }
 
 static bool refuse_unknown(struct decoder *decoder, const struct place *place, struct nb_slice key)
@@ -91,7 +100,7 @@ static bool refuse_unknown(struct decoder *decoder, const struct place *place, s
     size_t length = key.length < sizeof name ? key.length : nb_utf8_cut(key.data, sizeof name - 1);
     memcpy(name, key.data, length);
     name[length] = '\0';
-    write_path(&(struct place){place, name, false}, path);
+    write_path(&(struct place){.outer = place, .name = name}, NAME, path);
     nb_fault_set(decoder->fault, "ERR_NB_UNKNOWN_OPTION", NULL, "Unknown option \"%s\"", path);
     decoder->fault->map.argument = nb_fault_keep(decoder->fault, path, strlen(path));
     return false;
@@ -183,7 +192,7 @@ static bool decode_string(struct decoder *decoder, const struct place *place, co
     return true;
 }
 
-static const struct place chunk = {NULL, "chunk", false};
+static const struct place chunk = {.name = "chunk", .label = "chunk"};
 
 static bool decode_payload(struct decoder *decoder, const struct nb_value *value,
                            struct nb_slice *ret_payload)
@@ -357,7 +366,7 @@ static bool decode_map(struct decoder *decoder, const struct place *place, const
             nb_cursor_skip(decoder->cursor);
             continue;
         }
-        const struct place here = {place, shape->fields[found].name, false};
+        const struct place here = {place, shape->fields[found].name, shape->fields[found].label, false};
         if (seen & UINT64_C(1) << found)
             return refuse_value(decoder, &here, "is given twice", &key);
         seen |= UINT64_C(1) << found;
@@ -378,7 +387,7 @@ bool nb_decode_fields(struct nb_cursor *cursor, const struct nb_shape *shape, ui
                       const char *argument, void *message, struct nb_fault *ret_fault)
 {
     struct decoder decoder = {cursor, ret_fault};
-    const struct place place = {NULL, argument, true};
+    const struct place place = {NULL, argument, argument, true};
     struct nb_value value = nb_cursor_take(cursor);
     if (nb_value_is_absent(&value))
         return true;
@@ -389,7 +398,7 @@ bool nb_decode_message(struct nb_cursor *cursor, const struct nb_shape *shape, c
                        void *message, struct nb_fault *ret_fault)
 {
     struct decoder decoder = {cursor, ret_fault};
-    const struct place place = {NULL, argument, true};
+    const struct place place = {NULL, argument, argument, true};
     if (shape->bare)
         return decode_field(&decoder, &place, shape, &shape->fields[0], message);
     return nb_decode_fields(cursor, shape, 0, argument, message, ret_fault);

@@ -29,6 +29,7 @@ enum { NB_NO_HAS = 0xffff }; /* slices say themselves whether they are present *
 
 struct nb_field {
     const char *name; /* on the wire */
+    const char *label; /* in error messages, as Node's: "options.port", "msecs" */
     uint8_t name_length;
     uint8_t type; /* enum nb_field_type */
     uint8_t max_count; /* lists */

@@ -13,7 +13,7 @@ const struct nb_shape nb_shape_Nothing = {
 };
 
 static const struct nb_field fields_of_Any[] = {
-    {.name = "value", .name_length = 5, .type = NB_FIELD_ANY, .offset = OFFSET(Any, value), .has_offset = NB_NO_HAS},
+    {.name = "value", .label = "value", .name_length = 5, .type = NB_FIELD_ANY, .offset = OFFSET(Any, value), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Any = {
@@ -25,9 +25,9 @@ const struct nb_shape nb_shape_Any = {
 };
 
 static const struct nb_field fields_of_Program[] = {
-    {.name = "name", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Program, name), .has_offset = NB_NO_HAS},
-    {.name = "version", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Program, version), .has_offset = NB_NO_HAS},
-    {.name = "libuv", .name_length = 5, .type = NB_FIELD_STRING, .offset = OFFSET(Program, libuv), .has_offset = NB_NO_HAS},
+    {.name = "name", .label = "name", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Program, name), .has_offset = NB_NO_HAS},
+    {.name = "version", .label = "version", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Program, version), .has_offset = NB_NO_HAS},
+    {.name = "libuv", .label = "libuv", .name_length = 5, .type = NB_FIELD_STRING, .offset = OFFSET(Program, libuv), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Program = {
@@ -39,13 +39,13 @@ const struct nb_shape nb_shape_Program = {
 };
 
 static const struct nb_field fields_of_Hello[] = {
-    {.name = "protocol", .name_length = 8, .type = NB_FIELD_UINT32, .offset = OFFSET(Hello, protocol), .has_offset = OFFSET(Hello, has_protocol)},
-    {.name = "minProtocol", .name_length = 11, .type = NB_FIELD_UINT32, .offset = OFFSET(Hello, min_protocol), .has_offset = OFFSET(Hello, has_min_protocol)},
-    {.name = "client", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Hello, client), .has_offset = OFFSET(Hello, has_client), .shape = &nb_shape_Program},
-    {.name = "features", .name_length = 8, .type = NB_FIELD_STRINGS, .offset = OFFSET(Hello, features), .has_offset = OFFSET(Hello, features_count), .max_count = ROOM(Hello, features) / ROOM(Hello, features[0]), .max_size = ROOM(Hello, features[0])},
-    {.name = "events", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Hello, events), .has_offset = NB_NO_HAS},
-    {.name = "expiry", .name_length = 6, .type = NB_FIELD_UINT32, .offset = OFFSET(Hello, expiry), .has_offset = OFFSET(Hello, has_expiry)},
-    {.name = "group", .name_length = 5, .type = NB_FIELD_STRING, .offset = OFFSET(Hello, group), .has_offset = NB_NO_HAS},
+    {.name = "protocol", .label = "protocol", .name_length = 8, .type = NB_FIELD_UINT32, .offset = OFFSET(Hello, protocol), .has_offset = OFFSET(Hello, has_protocol)},
+    {.name = "minProtocol", .label = "minProtocol", .name_length = 11, .type = NB_FIELD_UINT32, .offset = OFFSET(Hello, min_protocol), .has_offset = OFFSET(Hello, has_min_protocol)},
+    {.name = "client", .label = "client", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Hello, client), .has_offset = OFFSET(Hello, has_client), .shape = &nb_shape_Program},
+    {.name = "features", .label = "features", .name_length = 8, .type = NB_FIELD_STRINGS, .offset = OFFSET(Hello, features), .has_offset = OFFSET(Hello, features_count), .max_count = ROOM(Hello, features) / ROOM(Hello, features[0]), .max_size = ROOM(Hello, features[0])},
+    {.name = "events", .label = "events", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Hello, events), .has_offset = NB_NO_HAS},
+    {.name = "expiry", .label = "expiry", .name_length = 6, .type = NB_FIELD_UINT32, .offset = OFFSET(Hello, expiry), .has_offset = OFFSET(Hello, has_expiry)},
+    {.name = "group", .label = "group", .name_length = 5, .type = NB_FIELD_STRING, .offset = OFFSET(Hello, group), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Hello = {
@@ -57,18 +57,18 @@ const struct nb_shape nb_shape_Hello = {
 };
 
 static const struct nb_field fields_of_Limits[] = {
-    {.name = "maxWrite", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_write), .has_offset = OFFSET(Limits, has_max_write)},
-    {.name = "maxFrame", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_frame), .has_offset = OFFSET(Limits, has_max_frame)},
-    {.name = "maxDepth", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_depth), .has_offset = OFFSET(Limits, has_max_depth)},
-    {.name = "maxElements", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_elements), .has_offset = OFFSET(Limits, has_max_elements)},
-    {.name = "maxText", .name_length = 7, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_text), .has_offset = OFFSET(Limits, has_max_text)},
-    {.name = "maxPending", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_pending), .has_offset = OFFSET(Limits, has_max_pending)},
-    {.name = "maxSockets", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_sockets), .has_offset = OFFSET(Limits, has_max_sockets)},
-    {.name = "maxServers", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_servers), .has_offset = OFFSET(Limits, has_max_servers)},
-    {.name = "readChunk", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, read_chunk), .has_offset = OFFSET(Limits, has_read_chunk)},
-    {.name = "outHigh", .name_length = 7, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, out_high), .has_offset = OFFSET(Limits, has_out_high)},
-    {.name = "outLow", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, out_low), .has_offset = OFFSET(Limits, has_out_low)},
-    {.name = "stallTimeout", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, stall_timeout), .has_offset = OFFSET(Limits, has_stall_timeout)},
+    {.name = "maxWrite", .label = "maxWrite", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_write), .has_offset = OFFSET(Limits, has_max_write)},
+    {.name = "maxFrame", .label = "maxFrame", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_frame), .has_offset = OFFSET(Limits, has_max_frame)},
+    {.name = "maxDepth", .label = "maxDepth", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_depth), .has_offset = OFFSET(Limits, has_max_depth)},
+    {.name = "maxElements", .label = "maxElements", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_elements), .has_offset = OFFSET(Limits, has_max_elements)},
+    {.name = "maxText", .label = "maxText", .name_length = 7, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_text), .has_offset = OFFSET(Limits, has_max_text)},
+    {.name = "maxPending", .label = "maxPending", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_pending), .has_offset = OFFSET(Limits, has_max_pending)},
+    {.name = "maxSockets", .label = "maxSockets", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_sockets), .has_offset = OFFSET(Limits, has_max_sockets)},
+    {.name = "maxServers", .label = "maxServers", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_servers), .has_offset = OFFSET(Limits, has_max_servers)},
+    {.name = "readChunk", .label = "readChunk", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, read_chunk), .has_offset = OFFSET(Limits, has_read_chunk)},
+    {.name = "outHigh", .label = "outHigh", .name_length = 7, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, out_high), .has_offset = OFFSET(Limits, has_out_high)},
+    {.name = "outLow", .label = "outLow", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, out_low), .has_offset = OFFSET(Limits, has_out_low)},
+    {.name = "stallTimeout", .label = "stallTimeout", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, stall_timeout), .has_offset = OFFSET(Limits, has_stall_timeout)},
 };
 
 const struct nb_shape nb_shape_Limits = {
@@ -79,9 +79,9 @@ const struct nb_shape nb_shape_Limits = {
 };
 
 static const struct nb_field fields_of_Peer[] = {
-    {.name = "uid", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(Peer, uid), .has_offset = OFFSET(Peer, has_uid)},
-    {.name = "gid", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(Peer, gid), .has_offset = OFFSET(Peer, has_gid)},
-    {.name = "pid", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(Peer, pid), .has_offset = OFFSET(Peer, has_pid)},
+    {.name = "uid", .label = "uid", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(Peer, uid), .has_offset = OFFSET(Peer, has_uid)},
+    {.name = "gid", .label = "gid", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(Peer, gid), .has_offset = OFFSET(Peer, has_gid)},
+    {.name = "pid", .label = "pid", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(Peer, pid), .has_offset = OFFSET(Peer, has_pid)},
 };
 
 const struct nb_shape nb_shape_Peer = {
@@ -92,12 +92,12 @@ const struct nb_shape nb_shape_Peer = {
 };
 
 static const struct nb_field fields_of_Welcome[] = {
-    {.name = "protocol", .name_length = 8, .type = NB_FIELD_UINT32, .offset = OFFSET(Welcome, protocol), .has_offset = OFFSET(Welcome, has_protocol)},
-    {.name = "broker", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, broker), .has_offset = OFFSET(Welcome, has_broker), .shape = &nb_shape_Program},
-    {.name = "features", .name_length = 8, .type = NB_FIELD_STRINGS, .offset = OFFSET(Welcome, features), .has_offset = OFFSET(Welcome, features_count), .max_count = ROOM(Welcome, features) / ROOM(Welcome, features[0]), .max_size = ROOM(Welcome, features[0]), .always = true},
-    {.name = "limits", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, limits), .has_offset = OFFSET(Welcome, has_limits), .shape = &nb_shape_Limits},
-    {.name = "session", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Welcome, session), .has_offset = NB_NO_HAS},
-    {.name = "peer", .name_length = 4, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, peer), .has_offset = OFFSET(Welcome, has_peer), .shape = &nb_shape_Peer},
+    {.name = "protocol", .label = "protocol", .name_length = 8, .type = NB_FIELD_UINT32, .offset = OFFSET(Welcome, protocol), .has_offset = OFFSET(Welcome, has_protocol)},
+    {.name = "broker", .label = "broker", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, broker), .has_offset = OFFSET(Welcome, has_broker), .shape = &nb_shape_Program},
+    {.name = "features", .label = "features", .name_length = 8, .type = NB_FIELD_STRINGS, .offset = OFFSET(Welcome, features), .has_offset = OFFSET(Welcome, features_count), .max_count = ROOM(Welcome, features) / ROOM(Welcome, features[0]), .max_size = ROOM(Welcome, features[0]), .always = true},
+    {.name = "limits", .label = "limits", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, limits), .has_offset = OFFSET(Welcome, has_limits), .shape = &nb_shape_Limits},
+    {.name = "session", .label = "session", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Welcome, session), .has_offset = NB_NO_HAS},
+    {.name = "peer", .label = "peer", .name_length = 4, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Welcome, peer), .has_offset = OFFSET(Welcome, has_peer), .shape = &nb_shape_Peer},
 };
 
 const struct nb_shape nb_shape_Welcome = {
@@ -108,7 +108,7 @@ const struct nb_shape nb_shape_Welcome = {
 };
 
 static const struct nb_field fields_of_Describe[] = {
-    {.name = "format", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Describe, format), .has_offset = NB_NO_HAS},
+    {.name = "format", .label = "format", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Describe, format), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Describe = {
@@ -119,14 +119,14 @@ const struct nb_shape nb_shape_Describe = {
 };
 
 static const struct nb_field fields_of_SessionInfo[] = {
-    {.name = "sockets", .name_length = 7, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, sockets), .has_offset = OFFSET(SessionInfo, has_sockets)},
-    {.name = "servers", .name_length = 7, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, servers), .has_offset = OFFSET(SessionInfo, has_servers)},
-    {.name = "active", .name_length = 6, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, active), .has_offset = OFFSET(SessionInfo, has_active)},
-    {.name = "queued", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, queued), .has_offset = OFFSET(SessionInfo, has_queued)},
-    {.name = "unflushed", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, unflushed), .has_offset = OFFSET(SessionInfo, has_unflushed)},
-    {.name = "framesIn", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_in), .has_offset = OFFSET(SessionInfo, has_frames_in)},
-    {.name = "framesOut", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_out), .has_offset = OFFSET(SessionInfo, has_frames_out)},
-    {.name = "fdsReceived", .name_length = 11, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, fds_received), .has_offset = OFFSET(SessionInfo, has_fds_received)},
+    {.name = "sockets", .label = "sockets", .name_length = 7, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, sockets), .has_offset = OFFSET(SessionInfo, has_sockets)},
+    {.name = "servers", .label = "servers", .name_length = 7, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, servers), .has_offset = OFFSET(SessionInfo, has_servers)},
+    {.name = "active", .label = "active", .name_length = 6, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, active), .has_offset = OFFSET(SessionInfo, has_active)},
+    {.name = "queued", .label = "queued", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, queued), .has_offset = OFFSET(SessionInfo, has_queued)},
+    {.name = "unflushed", .label = "unflushed", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, unflushed), .has_offset = OFFSET(SessionInfo, has_unflushed)},
+    {.name = "framesIn", .label = "framesIn", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_in), .has_offset = OFFSET(SessionInfo, has_frames_in)},
+    {.name = "framesOut", .label = "framesOut", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_out), .has_offset = OFFSET(SessionInfo, has_frames_out)},
+    {.name = "fdsReceived", .label = "fdsReceived", .name_length = 11, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, fds_received), .has_offset = OFFSET(SessionInfo, has_fds_received)},
 };
 
 const struct nb_shape nb_shape_SessionInfo = {
@@ -137,8 +137,8 @@ const struct nb_shape nb_shape_SessionInfo = {
 };
 
 static const struct nb_field fields_of_Poll[] = {
-    {.name = "max", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(Poll, max), .has_offset = OFFSET(Poll, has_max)},
-    {.name = "wait", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(Poll, wait), .has_offset = OFFSET(Poll, has_wait)},
+    {.name = "max", .label = "max", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(Poll, max), .has_offset = OFFSET(Poll, has_max)},
+    {.name = "wait", .label = "wait", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(Poll, wait), .has_offset = OFFSET(Poll, has_wait)},
 };
 
 const struct nb_shape nb_shape_Poll = {
@@ -149,7 +149,7 @@ const struct nb_shape nb_shape_Poll = {
 };
 
 static const struct nb_field fields_of_SessionClose[] = {
-    {.name = "ifIdle", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SessionClose, if_idle), .has_offset = OFFSET(SessionClose, has_if_idle)},
+    {.name = "ifIdle", .label = "ifIdle", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SessionClose, if_idle), .has_offset = OFFSET(SessionClose, has_if_idle)},
 };
 
 const struct nb_shape nb_shape_SessionClose = {
@@ -160,8 +160,8 @@ const struct nb_shape nb_shape_SessionClose = {
 };
 
 static const struct nb_field fields_of_Closing[] = {
-    {.name = "reason", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Closing, reason), .has_offset = NB_NO_HAS},
-    {.name = "deadline", .name_length = 8, .type = NB_FIELD_UINT32, .offset = OFFSET(Closing, deadline), .has_offset = OFFSET(Closing, has_deadline)},
+    {.name = "reason", .label = "reason", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Closing, reason), .has_offset = NB_NO_HAS},
+    {.name = "deadline", .label = "deadline", .name_length = 8, .type = NB_FIELD_UINT32, .offset = OFFSET(Closing, deadline), .has_offset = OFFSET(Closing, has_deadline)},
 };
 
 const struct nb_shape nb_shape_Closing = {
@@ -172,21 +172,21 @@ const struct nb_shape nb_shape_Closing = {
 };
 
 static const struct nb_field fields_of_Error[] = {
-    {.name = "code", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Error, code), .has_offset = NB_NO_HAS},
-    {.name = "message", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Error, message), .has_offset = NB_NO_HAS},
-    {.name = "name", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Error, name), .has_offset = NB_NO_HAS},
-    {.name = "errno", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(Error, error_number), .has_offset = OFFSET(Error, has_error_number)},
-    {.name = "syscall", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Error, syscall), .has_offset = NB_NO_HAS},
-    {.name = "address", .name_length = 7, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(Error, address), .has_offset = NB_NO_HAS},
-    {.name = "port", .name_length = 4, .type = NB_FIELD_INT32, .offset = OFFSET(Error, port), .has_offset = OFFSET(Error, has_port)},
-    {.name = "hostname", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(Error, hostname), .has_offset = NB_NO_HAS},
-    {.name = "argument", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(Error, argument), .has_offset = NB_NO_HAS},
-    {.name = "limit", .name_length = 5, .type = NB_FIELD_STRING, .offset = OFFSET(Error, limit), .has_offset = NB_NO_HAS},
-    {.name = "supported", .name_length = 9, .type = NB_FIELD_UINT32S, .offset = OFFSET(Error, supported), .has_offset = OFFSET(Error, supported_count), .max_count = ROOM(Error, supported) / ROOM(Error, supported[0]), .max_size = ROOM(Error, supported[0])},
-    {.name = "method", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Error, method), .has_offset = NB_NO_HAS},
-    {.name = "target", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(Error, target), .has_offset = OFFSET(Error, has_target)},
-    {.name = "msgid", .name_length = 5, .type = NB_FIELD_UINT32, .offset = OFFSET(Error, msgid), .has_offset = OFFSET(Error, has_msgid)},
-    {.name = "fatal", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(Error, fatal), .has_offset = OFFSET(Error, has_fatal)},
+    {.name = "code", .label = "code", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Error, code), .has_offset = NB_NO_HAS},
+    {.name = "message", .label = "message", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Error, message), .has_offset = NB_NO_HAS},
+    {.name = "name", .label = "name", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Error, name), .has_offset = NB_NO_HAS},
+    {.name = "errno", .label = "errno", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(Error, error_number), .has_offset = OFFSET(Error, has_error_number)},
+    {.name = "syscall", .label = "syscall", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Error, syscall), .has_offset = NB_NO_HAS},
+    {.name = "address", .label = "address", .name_length = 7, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(Error, address), .has_offset = NB_NO_HAS},
+    {.name = "port", .label = "port", .name_length = 4, .type = NB_FIELD_INT32, .offset = OFFSET(Error, port), .has_offset = OFFSET(Error, has_port)},
+    {.name = "hostname", .label = "hostname", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(Error, hostname), .has_offset = NB_NO_HAS},
+    {.name = "argument", .label = "argument", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(Error, argument), .has_offset = NB_NO_HAS},
+    {.name = "limit", .label = "limit", .name_length = 5, .type = NB_FIELD_STRING, .offset = OFFSET(Error, limit), .has_offset = NB_NO_HAS},
+    {.name = "supported", .label = "supported", .name_length = 9, .type = NB_FIELD_UINT32S, .offset = OFFSET(Error, supported), .has_offset = OFFSET(Error, supported_count), .max_count = ROOM(Error, supported) / ROOM(Error, supported[0]), .max_size = ROOM(Error, supported[0])},
+    {.name = "method", .label = "method", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Error, method), .has_offset = NB_NO_HAS},
+    {.name = "target", .label = "target", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(Error, target), .has_offset = OFFSET(Error, has_target)},
+    {.name = "msgid", .label = "msgid", .name_length = 5, .type = NB_FIELD_UINT32, .offset = OFFSET(Error, msgid), .has_offset = OFFSET(Error, has_msgid)},
+    {.name = "fatal", .label = "fatal", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(Error, fatal), .has_offset = OFFSET(Error, has_fatal)},
 };
 
 const struct nb_shape nb_shape_Error = {
@@ -197,7 +197,7 @@ const struct nb_shape nb_shape_Error = {
 };
 
 static const struct nb_field fields_of_OnRead[] = {
-    {.name = "size", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(OnRead, size), .has_offset = OFFSET(OnRead, has_size)},
+    {.name = "size", .label = "size", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(OnRead, size), .has_offset = OFFSET(OnRead, has_size)},
 };
 
 const struct nb_shape nb_shape_OnRead = {
@@ -208,14 +208,14 @@ const struct nb_shape nb_shape_OnRead = {
 };
 
 static const struct nb_field fields_of_SocketCreate[] = {
-    {.name = "allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, allow_half_open), .has_offset = OFFSET(SocketCreate, has_allow_half_open)},
-    {.name = "readable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, readable), .has_offset = OFFSET(SocketCreate, has_readable)},
-    {.name = "writable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, writable), .has_offset = OFFSET(SocketCreate, has_writable)},
-    {.name = "autoRelease", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, auto_release), .has_offset = OFFSET(SocketCreate, has_auto_release)},
-    {.name = "readChunk", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketCreate, read_chunk), .has_offset = OFFSET(SocketCreate, has_read_chunk)},
-    {.name = "onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketCreate, onread), .has_offset = OFFSET(SocketCreate, has_onread), .shape = &nb_shape_OnRead},
-    {.name = "highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketCreate, high_water_mark), .has_offset = OFFSET(SocketCreate, has_high_water_mark)},
-    {.name = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketCreate, encoding), .has_offset = NB_NO_HAS},
+    {.name = "allowHalfOpen", .label = "options.allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, allow_half_open), .has_offset = OFFSET(SocketCreate, has_allow_half_open)},
+    {.name = "readable", .label = "options.readable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, readable), .has_offset = OFFSET(SocketCreate, has_readable)},
+    {.name = "writable", .label = "options.writable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, writable), .has_offset = OFFSET(SocketCreate, has_writable)},
+    {.name = "autoRelease", .label = "options.autoRelease", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, auto_release), .has_offset = OFFSET(SocketCreate, has_auto_release)},
+    {.name = "readChunk", .label = "options.readChunk", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketCreate, read_chunk), .has_offset = OFFSET(SocketCreate, has_read_chunk)},
+    {.name = "onread", .label = "options.onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketCreate, onread), .has_offset = OFFSET(SocketCreate, has_onread), .shape = &nb_shape_OnRead},
+    {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketCreate, high_water_mark), .has_offset = OFFSET(SocketCreate, has_high_water_mark)},
+    {.name = "encoding", .label = "options.encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketCreate, encoding), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_SocketCreate = {
@@ -226,18 +226,18 @@ const struct nb_shape nb_shape_SocketCreate = {
 };
 
 static const struct nb_field fields_of_SocketConnect[] = {
-    {.name = "port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(SocketConnect, port), .has_offset = OFFSET(SocketConnect, has_port)},
-    {.name = "host", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(SocketConnect, host), .has_offset = NB_NO_HAS},
-    {.name = "path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(SocketConnect, path), .has_offset = NB_NO_HAS},
-    {.name = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(SocketConnect, local_address), .has_offset = NB_NO_HAS},
-    {.name = "localPort", .name_length = 9, .type = NB_FIELD_PORT, .offset = OFFSET(SocketConnect, local_port), .has_offset = OFFSET(SocketConnect, has_local_port)},
-    {.name = "family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(SocketConnect, family), .has_offset = OFFSET(SocketConnect, has_family)},
-    {.name = "hints", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(SocketConnect, hints), .has_offset = OFFSET(SocketConnect, has_hints)},
-    {.name = "noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketConnect, no_delay), .has_offset = OFFSET(SocketConnect, has_no_delay)},
-    {.name = "keepAlive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketConnect, keep_alive), .has_offset = OFFSET(SocketConnect, has_keep_alive)},
-    {.name = "keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketConnect, keep_alive_initial_delay), .has_offset = OFFSET(SocketConnect, has_keep_alive_initial_delay)},
-    {.name = "timeout", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketConnect, timeout), .has_offset = OFFSET(SocketConnect, has_timeout)},
-    {.name = "onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketConnect, onread), .has_offset = OFFSET(SocketConnect, has_onread), .shape = &nb_shape_OnRead},
+    {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(SocketConnect, port), .has_offset = OFFSET(SocketConnect, has_port)},
+    {.name = "host", .label = "hostname", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(SocketConnect, host), .has_offset = NB_NO_HAS},
+    {.name = "path", .label = "options.path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(SocketConnect, path), .has_offset = NB_NO_HAS},
+    {.name = "localAddress", .label = "options.localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(SocketConnect, local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "options.localPort", .name_length = 9, .type = NB_FIELD_PORT, .offset = OFFSET(SocketConnect, local_port), .has_offset = OFFSET(SocketConnect, has_local_port)},
+    {.name = "family", .label = "options.family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(SocketConnect, family), .has_offset = OFFSET(SocketConnect, has_family)},
+    {.name = "hints", .label = "options.hints", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(SocketConnect, hints), .has_offset = OFFSET(SocketConnect, has_hints)},
+    {.name = "noDelay", .label = "options.noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketConnect, no_delay), .has_offset = OFFSET(SocketConnect, has_no_delay)},
+    {.name = "keepAlive", .label = "options.keepAlive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketConnect, keep_alive), .has_offset = OFFSET(SocketConnect, has_keep_alive)},
+    {.name = "keepAliveInitialDelay", .label = "options.keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketConnect, keep_alive_initial_delay), .has_offset = OFFSET(SocketConnect, has_keep_alive_initial_delay)},
+    {.name = "timeout", .label = "msecs", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketConnect, timeout), .has_offset = OFFSET(SocketConnect, has_timeout)},
+    {.name = "onread", .label = "options.onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketConnect, onread), .has_offset = OFFSET(SocketConnect, has_onread), .shape = &nb_shape_OnRead},
 };
 
 const struct nb_shape nb_shape_SocketConnect = {
@@ -248,25 +248,25 @@ const struct nb_shape nb_shape_SocketConnect = {
 };
 
 static const struct nb_field fields_of_CreateConnection[] = {
-    {.name = "allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, create.allow_half_open), .has_offset = OFFSET(CreateConnection, create.has_allow_half_open)},
-    {.name = "readable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, create.readable), .has_offset = OFFSET(CreateConnection, create.has_readable)},
-    {.name = "writable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, create.writable), .has_offset = OFFSET(CreateConnection, create.has_writable)},
-    {.name = "autoRelease", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, create.auto_release), .has_offset = OFFSET(CreateConnection, create.has_auto_release)},
-    {.name = "readChunk", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(CreateConnection, create.read_chunk), .has_offset = OFFSET(CreateConnection, create.has_read_chunk)},
-    {.name = "onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(CreateConnection, create.onread), .has_offset = OFFSET(CreateConnection, create.has_onread), .shape = &nb_shape_OnRead},
-    {.name = "highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(CreateConnection, create.high_water_mark), .has_offset = OFFSET(CreateConnection, create.has_high_water_mark)},
-    {.name = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, create.encoding), .has_offset = NB_NO_HAS},
-    {.name = "port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(CreateConnection, connect.port), .has_offset = OFFSET(CreateConnection, connect.has_port)},
-    {.name = "host", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, connect.host), .has_offset = NB_NO_HAS},
-    {.name = "path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(CreateConnection, connect.path), .has_offset = NB_NO_HAS},
-    {.name = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, connect.local_address), .has_offset = NB_NO_HAS},
-    {.name = "localPort", .name_length = 9, .type = NB_FIELD_PORT, .offset = OFFSET(CreateConnection, connect.local_port), .has_offset = OFFSET(CreateConnection, connect.has_local_port)},
-    {.name = "family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(CreateConnection, connect.family), .has_offset = OFFSET(CreateConnection, connect.has_family)},
-    {.name = "hints", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(CreateConnection, connect.hints), .has_offset = OFFSET(CreateConnection, connect.has_hints)},
-    {.name = "noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, connect.no_delay), .has_offset = OFFSET(CreateConnection, connect.has_no_delay)},
-    {.name = "keepAlive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, connect.keep_alive), .has_offset = OFFSET(CreateConnection, connect.has_keep_alive)},
-    {.name = "keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_DOUBLE, .offset = OFFSET(CreateConnection, connect.keep_alive_initial_delay), .has_offset = OFFSET(CreateConnection, connect.has_keep_alive_initial_delay)},
-    {.name = "timeout", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(CreateConnection, connect.timeout), .has_offset = OFFSET(CreateConnection, connect.has_timeout)},
+    {.name = "allowHalfOpen", .label = "options.allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, create.allow_half_open), .has_offset = OFFSET(CreateConnection, create.has_allow_half_open)},
+    {.name = "readable", .label = "options.readable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, create.readable), .has_offset = OFFSET(CreateConnection, create.has_readable)},
+    {.name = "writable", .label = "options.writable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, create.writable), .has_offset = OFFSET(CreateConnection, create.has_writable)},
+    {.name = "autoRelease", .label = "options.autoRelease", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, create.auto_release), .has_offset = OFFSET(CreateConnection, create.has_auto_release)},
+    {.name = "readChunk", .label = "options.readChunk", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(CreateConnection, create.read_chunk), .has_offset = OFFSET(CreateConnection, create.has_read_chunk)},
+    {.name = "onread", .label = "options.onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(CreateConnection, create.onread), .has_offset = OFFSET(CreateConnection, create.has_onread), .shape = &nb_shape_OnRead},
+    {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(CreateConnection, create.high_water_mark), .has_offset = OFFSET(CreateConnection, create.has_high_water_mark)},
+    {.name = "encoding", .label = "options.encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, create.encoding), .has_offset = NB_NO_HAS},
+    {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(CreateConnection, connect.port), .has_offset = OFFSET(CreateConnection, connect.has_port)},
+    {.name = "host", .label = "hostname", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, connect.host), .has_offset = NB_NO_HAS},
+    {.name = "path", .label = "options.path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(CreateConnection, connect.path), .has_offset = NB_NO_HAS},
+    {.name = "localAddress", .label = "options.localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, connect.local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "options.localPort", .name_length = 9, .type = NB_FIELD_PORT, .offset = OFFSET(CreateConnection, connect.local_port), .has_offset = OFFSET(CreateConnection, connect.has_local_port)},
+    {.name = "family", .label = "options.family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(CreateConnection, connect.family), .has_offset = OFFSET(CreateConnection, connect.has_family)},
+    {.name = "hints", .label = "options.hints", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(CreateConnection, connect.hints), .has_offset = OFFSET(CreateConnection, connect.has_hints)},
+    {.name = "noDelay", .label = "options.noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, connect.no_delay), .has_offset = OFFSET(CreateConnection, connect.has_no_delay)},
+    {.name = "keepAlive", .label = "options.keepAlive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, connect.keep_alive), .has_offset = OFFSET(CreateConnection, connect.has_keep_alive)},
+    {.name = "keepAliveInitialDelay", .label = "options.keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_DOUBLE, .offset = OFFSET(CreateConnection, connect.keep_alive_initial_delay), .has_offset = OFFSET(CreateConnection, connect.has_keep_alive_initial_delay)},
+    {.name = "timeout", .label = "msecs", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(CreateConnection, connect.timeout), .has_offset = OFFSET(CreateConnection, connect.has_timeout)},
 };
 
 static const uint16_t inlines_of_CreateConnection[] = {OFFSET(CreateConnection, has_create), OFFSET(CreateConnection, has_connect)};
@@ -281,12 +281,12 @@ const struct nb_shape nb_shape_CreateConnection = {
 };
 
 static const struct nb_field fields_of_Endpoints[] = {
-    {.name = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Endpoints, local_address), .has_offset = NB_NO_HAS},
-    {.name = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(Endpoints, local_port), .has_offset = OFFSET(Endpoints, has_local_port)},
-    {.name = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(Endpoints, local_family), .has_offset = NB_NO_HAS},
-    {.name = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(Endpoints, remote_address), .has_offset = NB_NO_HAS},
-    {.name = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(Endpoints, remote_port), .has_offset = OFFSET(Endpoints, has_remote_port)},
-    {.name = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Endpoints, remote_family), .has_offset = NB_NO_HAS},
+    {.name = "localAddress", .label = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Endpoints, local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(Endpoints, local_port), .has_offset = OFFSET(Endpoints, has_local_port)},
+    {.name = "localFamily", .label = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(Endpoints, local_family), .has_offset = NB_NO_HAS},
+    {.name = "remoteAddress", .label = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(Endpoints, remote_address), .has_offset = NB_NO_HAS},
+    {.name = "remotePort", .label = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(Endpoints, remote_port), .has_offset = OFFSET(Endpoints, has_remote_port)},
+    {.name = "remoteFamily", .label = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Endpoints, remote_family), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Endpoints = {
@@ -297,13 +297,13 @@ const struct nb_shape nb_shape_Endpoints = {
 };
 
 static const struct nb_field fields_of_Connected[] = {
-    {.name = "id", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(Connected, id), .has_offset = OFFSET(Connected, has_id)},
-    {.name = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Connected, endpoints.local_address), .has_offset = NB_NO_HAS},
-    {.name = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(Connected, endpoints.local_port), .has_offset = OFFSET(Connected, endpoints.has_local_port)},
-    {.name = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(Connected, endpoints.local_family), .has_offset = NB_NO_HAS},
-    {.name = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(Connected, endpoints.remote_address), .has_offset = NB_NO_HAS},
-    {.name = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(Connected, endpoints.remote_port), .has_offset = OFFSET(Connected, endpoints.has_remote_port)},
-    {.name = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Connected, endpoints.remote_family), .has_offset = NB_NO_HAS},
+    {.name = "id", .label = "id", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(Connected, id), .has_offset = OFFSET(Connected, has_id)},
+    {.name = "localAddress", .label = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Connected, endpoints.local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(Connected, endpoints.local_port), .has_offset = OFFSET(Connected, endpoints.has_local_port)},
+    {.name = "localFamily", .label = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(Connected, endpoints.local_family), .has_offset = NB_NO_HAS},
+    {.name = "remoteAddress", .label = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(Connected, endpoints.remote_address), .has_offset = NB_NO_HAS},
+    {.name = "remotePort", .label = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(Connected, endpoints.remote_port), .has_offset = OFFSET(Connected, endpoints.has_remote_port)},
+    {.name = "remoteFamily", .label = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Connected, endpoints.remote_family), .has_offset = NB_NO_HAS},
 };
 
 static const uint16_t inlines_of_Connected[] = {OFFSET(Connected, has_endpoints)};
@@ -318,10 +318,10 @@ const struct nb_shape nb_shape_Connected = {
 };
 
 static const struct nb_field fields_of_Address[] = {
-    {.name = "address", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Address, address), .has_offset = NB_NO_HAS},
-    {.name = "family", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Address, family), .has_offset = NB_NO_HAS},
-    {.name = "port", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(Address, port), .has_offset = OFFSET(Address, has_port)},
-    {.name = "path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(Address, path), .has_offset = NB_NO_HAS},
+    {.name = "address", .label = "address", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Address, address), .has_offset = NB_NO_HAS},
+    {.name = "family", .label = "family", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Address, family), .has_offset = NB_NO_HAS},
+    {.name = "port", .label = "port", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(Address, port), .has_offset = OFFSET(Address, has_port)},
+    {.name = "path", .label = "path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(Address, path), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Address = {
@@ -332,7 +332,7 @@ const struct nb_shape nb_shape_Address = {
 };
 
 static const struct nb_field fields_of_Created[] = {
-    {.name = "id", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(Created, id), .has_offset = OFFSET(Created, has_id)},
+    {.name = "id", .label = "id", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(Created, id), .has_offset = OFFSET(Created, has_id)},
 };
 
 const struct nb_shape nb_shape_Created = {
@@ -343,8 +343,8 @@ const struct nb_shape nb_shape_Created = {
 };
 
 static const struct nb_field fields_of_SocketWrite[] = {
-    {.name = "data", .name_length = 4, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(SocketWrite, data), .has_offset = NB_NO_HAS},
-    {.name = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketWrite, encoding), .has_offset = NB_NO_HAS},
+    {.name = "data", .label = "data", .name_length = 4, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(SocketWrite, data), .has_offset = NB_NO_HAS},
+    {.name = "encoding", .label = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketWrite, encoding), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_SocketWrite = {
@@ -355,7 +355,7 @@ const struct nb_shape nb_shape_SocketWrite = {
 };
 
 static const struct nb_field fields_of_Written[] = {
-    {.name = "bytesWritten", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(Written, bytes_written), .has_offset = OFFSET(Written, has_bytes_written)},
+    {.name = "bytesWritten", .label = "bytesWritten", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(Written, bytes_written), .has_offset = OFFSET(Written, has_bytes_written)},
 };
 
 const struct nb_shape nb_shape_Written = {
@@ -366,7 +366,7 @@ const struct nb_shape nb_shape_Written = {
 };
 
 static const struct nb_field fields_of_SocketDestroy[] = {
-    {.name = "error", .name_length = 5, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketDestroy, error), .has_offset = OFFSET(SocketDestroy, has_error), .shape = &nb_shape_Error},
+    {.name = "error", .label = "error", .name_length = 5, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketDestroy, error), .has_offset = OFFSET(SocketDestroy, has_error), .shape = &nb_shape_Error},
 };
 
 const struct nb_shape nb_shape_SocketDestroy = {
@@ -377,7 +377,7 @@ const struct nb_shape nb_shape_SocketDestroy = {
 };
 
 static const struct nb_field fields_of_SetEncoding[] = {
-    {.name = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SetEncoding, encoding), .has_offset = NB_NO_HAS},
+    {.name = "encoding", .label = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SetEncoding, encoding), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_SetEncoding = {
@@ -388,8 +388,8 @@ const struct nb_shape nb_shape_SetEncoding = {
 };
 
 static const struct nb_field fields_of_SetKeepAlive[] = {
-    {.name = "enable", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SetKeepAlive, enable), .has_offset = OFFSET(SetKeepAlive, has_enable)},
-    {.name = "initialDelay", .name_length = 12, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SetKeepAlive, initial_delay), .has_offset = OFFSET(SetKeepAlive, has_initial_delay)},
+    {.name = "enable", .label = "enable", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SetKeepAlive, enable), .has_offset = OFFSET(SetKeepAlive, has_enable)},
+    {.name = "initialDelay", .label = "initialDelay", .name_length = 12, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SetKeepAlive, initial_delay), .has_offset = OFFSET(SetKeepAlive, has_initial_delay)},
 };
 
 const struct nb_shape nb_shape_SetKeepAlive = {
@@ -400,7 +400,7 @@ const struct nb_shape nb_shape_SetKeepAlive = {
 };
 
 static const struct nb_field fields_of_SetNoDelay[] = {
-    {.name = "noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(SetNoDelay, no_delay), .has_offset = OFFSET(SetNoDelay, has_no_delay)},
+    {.name = "noDelay", .label = "noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(SetNoDelay, no_delay), .has_offset = OFFSET(SetNoDelay, has_no_delay)},
 };
 
 const struct nb_shape nb_shape_SetNoDelay = {
@@ -411,7 +411,7 @@ const struct nb_shape nb_shape_SetNoDelay = {
 };
 
 static const struct nb_field fields_of_SetTimeout[] = {
-    {.name = "timeout", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SetTimeout, timeout), .has_offset = OFFSET(SetTimeout, has_timeout)},
+    {.name = "timeout", .label = "msecs", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SetTimeout, timeout), .has_offset = OFFSET(SetTimeout, has_timeout)},
 };
 
 const struct nb_shape nb_shape_SetTimeout = {
@@ -422,28 +422,28 @@ const struct nb_shape nb_shape_SetTimeout = {
 };
 
 static const struct nb_field fields_of_SocketInfo[] = {
-    {.name = "readyState", .name_length = 10, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, ready_state), .has_offset = NB_NO_HAS},
-    {.name = "pending", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, pending), .has_offset = OFFSET(SocketInfo, has_pending)},
-    {.name = "connecting", .name_length = 10, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, connecting), .has_offset = OFFSET(SocketInfo, has_connecting)},
-    {.name = "destroyed", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, destroyed), .has_offset = OFFSET(SocketInfo, has_destroyed)},
-    {.name = "paused", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, paused), .has_offset = OFFSET(SocketInfo, has_paused)},
-    {.name = "refed", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, refed), .has_offset = OFFSET(SocketInfo, has_refed)},
-    {.name = "timeout", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketInfo, timeout), .has_offset = OFFSET(SocketInfo, has_timeout)},
-    {.name = "bytesRead", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketInfo, bytes_read), .has_offset = OFFSET(SocketInfo, has_bytes_read)},
-    {.name = "bytesWritten", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketInfo, bytes_written), .has_offset = OFFSET(SocketInfo, has_bytes_written)},
-    {.name = "bufferSize", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketInfo, buffer_size), .has_offset = OFFSET(SocketInfo, has_buffer_size)},
-    {.name = "writableHighWaterMark", .name_length = 21, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketInfo, writable_high_water_mark), .has_offset = OFFSET(SocketInfo, has_writable_high_water_mark)},
-    {.name = "writableNeedDrain", .name_length = 17, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, writable_need_drain), .has_offset = OFFSET(SocketInfo, has_writable_need_drain)},
-    {.name = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, endpoints.local_address), .has_offset = NB_NO_HAS},
-    {.name = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketInfo, endpoints.local_port), .has_offset = OFFSET(SocketInfo, endpoints.has_local_port)},
-    {.name = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, endpoints.local_family), .has_offset = NB_NO_HAS},
-    {.name = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, endpoints.remote_address), .has_offset = NB_NO_HAS},
-    {.name = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketInfo, endpoints.remote_port), .has_offset = OFFSET(SocketInfo, endpoints.has_remote_port)},
-    {.name = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, endpoints.remote_family), .has_offset = NB_NO_HAS},
-    {.name = "allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, allow_half_open), .has_offset = OFFSET(SocketInfo, has_allow_half_open)},
-    {.name = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, encoding), .has_offset = NB_NO_HAS},
-    {.name = "kind", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, kind), .has_offset = NB_NO_HAS},
-    {.name = "server", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketInfo, server), .has_offset = OFFSET(SocketInfo, has_server)},
+    {.name = "readyState", .label = "readyState", .name_length = 10, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, ready_state), .has_offset = NB_NO_HAS},
+    {.name = "pending", .label = "pending", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, pending), .has_offset = OFFSET(SocketInfo, has_pending)},
+    {.name = "connecting", .label = "connecting", .name_length = 10, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, connecting), .has_offset = OFFSET(SocketInfo, has_connecting)},
+    {.name = "destroyed", .label = "destroyed", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, destroyed), .has_offset = OFFSET(SocketInfo, has_destroyed)},
+    {.name = "paused", .label = "paused", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, paused), .has_offset = OFFSET(SocketInfo, has_paused)},
+    {.name = "refed", .label = "refed", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, refed), .has_offset = OFFSET(SocketInfo, has_refed)},
+    {.name = "timeout", .label = "timeout", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketInfo, timeout), .has_offset = OFFSET(SocketInfo, has_timeout)},
+    {.name = "bytesRead", .label = "bytesRead", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketInfo, bytes_read), .has_offset = OFFSET(SocketInfo, has_bytes_read)},
+    {.name = "bytesWritten", .label = "bytesWritten", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketInfo, bytes_written), .has_offset = OFFSET(SocketInfo, has_bytes_written)},
+    {.name = "bufferSize", .label = "bufferSize", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketInfo, buffer_size), .has_offset = OFFSET(SocketInfo, has_buffer_size)},
+    {.name = "writableHighWaterMark", .label = "writableHighWaterMark", .name_length = 21, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketInfo, writable_high_water_mark), .has_offset = OFFSET(SocketInfo, has_writable_high_water_mark)},
+    {.name = "writableNeedDrain", .label = "writableNeedDrain", .name_length = 17, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, writable_need_drain), .has_offset = OFFSET(SocketInfo, has_writable_need_drain)},
+    {.name = "localAddress", .label = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, endpoints.local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketInfo, endpoints.local_port), .has_offset = OFFSET(SocketInfo, endpoints.has_local_port)},
+    {.name = "localFamily", .label = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, endpoints.local_family), .has_offset = NB_NO_HAS},
+    {.name = "remoteAddress", .label = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, endpoints.remote_address), .has_offset = NB_NO_HAS},
+    {.name = "remotePort", .label = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketInfo, endpoints.remote_port), .has_offset = OFFSET(SocketInfo, endpoints.has_remote_port)},
+    {.name = "remoteFamily", .label = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, endpoints.remote_family), .has_offset = NB_NO_HAS},
+    {.name = "allowHalfOpen", .label = "allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketInfo, allow_half_open), .has_offset = OFFSET(SocketInfo, has_allow_half_open)},
+    {.name = "encoding", .label = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, encoding), .has_offset = NB_NO_HAS},
+    {.name = "kind", .label = "kind", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(SocketInfo, kind), .has_offset = NB_NO_HAS},
+    {.name = "server", .label = "server", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketInfo, server), .has_offset = OFFSET(SocketInfo, has_server)},
 };
 
 static const uint16_t inlines_of_SocketInfo[] = {OFFSET(SocketInfo, has_endpoints)};
@@ -458,10 +458,10 @@ const struct nb_shape nb_shape_SocketInfo = {
 };
 
 static const struct nb_field fields_of_Lookup[] = {
-    {.name = "err", .name_length = 3, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Lookup, err), .has_offset = OFFSET(Lookup, has_err), .shape = &nb_shape_Error},
-    {.name = "address", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Lookup, address), .has_offset = NB_NO_HAS},
-    {.name = "family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(Lookup, family), .has_offset = OFFSET(Lookup, has_family)},
-    {.name = "host", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Lookup, host), .has_offset = NB_NO_HAS},
+    {.name = "err", .label = "err", .name_length = 3, .type = NB_FIELD_MESSAGE, .offset = OFFSET(Lookup, err), .has_offset = OFFSET(Lookup, has_err), .shape = &nb_shape_Error},
+    {.name = "address", .label = "address", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(Lookup, address), .has_offset = NB_NO_HAS},
+    {.name = "family", .label = "family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(Lookup, family), .has_offset = OFFSET(Lookup, has_family)},
+    {.name = "host", .label = "host", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Lookup, host), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Lookup = {
@@ -472,7 +472,7 @@ const struct nb_shape nb_shape_Lookup = {
 };
 
 static const struct nb_field fields_of_Data[] = {
-    {.name = "data", .name_length = 4, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(Data, data), .has_offset = NB_NO_HAS},
+    {.name = "data", .label = "data", .name_length = 4, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(Data, data), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Data = {
@@ -483,9 +483,9 @@ const struct nb_shape nb_shape_Data = {
 };
 
 static const struct nb_field fields_of_SocketClosed[] = {
-    {.name = "hadError", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketClosed, had_error), .has_offset = OFFSET(SocketClosed, has_had_error)},
-    {.name = "bytesRead", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketClosed, bytes_read), .has_offset = OFFSET(SocketClosed, has_bytes_read)},
-    {.name = "bytesWritten", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketClosed, bytes_written), .has_offset = OFFSET(SocketClosed, has_bytes_written)},
+    {.name = "hadError", .label = "hadError", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketClosed, had_error), .has_offset = OFFSET(SocketClosed, has_had_error)},
+    {.name = "bytesRead", .label = "bytesRead", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketClosed, bytes_read), .has_offset = OFFSET(SocketClosed, has_bytes_read)},
+    {.name = "bytesWritten", .label = "bytesWritten", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketClosed, bytes_written), .has_offset = OFFSET(SocketClosed, has_bytes_written)},
 };
 
 const struct nb_shape nb_shape_SocketClosed = {
@@ -496,14 +496,14 @@ const struct nb_shape nb_shape_SocketClosed = {
 };
 
 static const struct nb_field fields_of_ServerCreate[] = {
-    {.name = "allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, allow_half_open), .has_offset = OFFSET(ServerCreate, has_allow_half_open)},
-    {.name = "pauseOnConnect", .name_length = 14, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, pause_on_connect), .has_offset = OFFSET(ServerCreate, has_pause_on_connect)},
-    {.name = "noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, no_delay), .has_offset = OFFSET(ServerCreate, has_no_delay)},
-    {.name = "keepAlive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, keep_alive), .has_offset = OFFSET(ServerCreate, has_keep_alive)},
-    {.name = "keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_DOUBLE, .offset = OFFSET(ServerCreate, keep_alive_initial_delay), .has_offset = OFFSET(ServerCreate, has_keep_alive_initial_delay)},
-    {.name = "maxConnections", .name_length = 14, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, max_connections), .has_offset = OFFSET(ServerCreate, has_max_connections)},
-    {.name = "readChunk", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, read_chunk), .has_offset = OFFSET(ServerCreate, has_read_chunk)},
-    {.name = "highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, high_water_mark), .has_offset = OFFSET(ServerCreate, has_high_water_mark)},
+    {.name = "allowHalfOpen", .label = "options.allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, allow_half_open), .has_offset = OFFSET(ServerCreate, has_allow_half_open)},
+    {.name = "pauseOnConnect", .label = "options.pauseOnConnect", .name_length = 14, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, pause_on_connect), .has_offset = OFFSET(ServerCreate, has_pause_on_connect)},
+    {.name = "noDelay", .label = "options.noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, no_delay), .has_offset = OFFSET(ServerCreate, has_no_delay)},
+    {.name = "keepAlive", .label = "options.keepAlive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, keep_alive), .has_offset = OFFSET(ServerCreate, has_keep_alive)},
+    {.name = "keepAliveInitialDelay", .label = "options.keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_DOUBLE, .offset = OFFSET(ServerCreate, keep_alive_initial_delay), .has_offset = OFFSET(ServerCreate, has_keep_alive_initial_delay)},
+    {.name = "maxConnections", .label = "options.maxConnections", .name_length = 14, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, max_connections), .has_offset = OFFSET(ServerCreate, has_max_connections)},
+    {.name = "readChunk", .label = "options.readChunk", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, read_chunk), .has_offset = OFFSET(ServerCreate, has_read_chunk)},
+    {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, high_water_mark), .has_offset = OFFSET(ServerCreate, has_high_water_mark)},
 };
 
 const struct nb_shape nb_shape_ServerCreate = {
@@ -514,14 +514,14 @@ const struct nb_shape nb_shape_ServerCreate = {
 };
 
 static const struct nb_field fields_of_ServerListen[] = {
-    {.name = "port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(ServerListen, port), .has_offset = OFFSET(ServerListen, has_port)},
-    {.name = "host", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(ServerListen, host), .has_offset = NB_NO_HAS},
-    {.name = "path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(ServerListen, path), .has_offset = NB_NO_HAS},
-    {.name = "backlog", .name_length = 7, .type = NB_FIELD_INT32, .offset = OFFSET(ServerListen, backlog), .has_offset = OFFSET(ServerListen, has_backlog)},
-    {.name = "exclusive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, exclusive), .has_offset = OFFSET(ServerListen, has_exclusive)},
-    {.name = "readableAll", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, readable_all), .has_offset = OFFSET(ServerListen, has_readable_all)},
-    {.name = "writableAll", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, writable_all), .has_offset = OFFSET(ServerListen, has_writable_all)},
-    {.name = "ipv6Only", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, ipv6_only), .has_offset = OFFSET(ServerListen, has_ipv6_only)},
+    {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(ServerListen, port), .has_offset = OFFSET(ServerListen, has_port)},
+    {.name = "host", .label = "hostname", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(ServerListen, host), .has_offset = NB_NO_HAS},
+    {.name = "path", .label = "options.path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(ServerListen, path), .has_offset = NB_NO_HAS},
+    {.name = "backlog", .label = "options.backlog", .name_length = 7, .type = NB_FIELD_INT32, .offset = OFFSET(ServerListen, backlog), .has_offset = OFFSET(ServerListen, has_backlog)},
+    {.name = "exclusive", .label = "options.exclusive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, exclusive), .has_offset = OFFSET(ServerListen, has_exclusive)},
+    {.name = "readableAll", .label = "options.readableAll", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, readable_all), .has_offset = OFFSET(ServerListen, has_readable_all)},
+    {.name = "writableAll", .label = "options.writableAll", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, writable_all), .has_offset = OFFSET(ServerListen, has_writable_all)},
+    {.name = "ipv6Only", .label = "options.ipv6Only", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, ipv6_only), .has_offset = OFFSET(ServerListen, has_ipv6_only)},
 };
 
 const struct nb_shape nb_shape_ServerListen = {
@@ -532,7 +532,7 @@ const struct nb_shape nb_shape_ServerListen = {
 };
 
 static const struct nb_field fields_of_ServerSet[] = {
-    {.name = "maxConnections", .name_length = 14, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerSet, max_connections), .has_offset = OFFSET(ServerSet, has_max_connections)},
+    {.name = "maxConnections", .label = "maxConnections", .name_length = 14, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerSet, max_connections), .has_offset = OFFSET(ServerSet, has_max_connections)},
 };
 
 const struct nb_shape nb_shape_ServerSet = {
@@ -543,7 +543,7 @@ const struct nb_shape nb_shape_ServerSet = {
 };
 
 static const struct nb_field fields_of_Connections[] = {
-    {.name = "count", .name_length = 5, .type = NB_FIELD_UINT64, .offset = OFFSET(Connections, count), .has_offset = OFFSET(Connections, has_count)},
+    {.name = "count", .label = "count", .name_length = 5, .type = NB_FIELD_UINT64, .offset = OFFSET(Connections, count), .has_offset = OFFSET(Connections, has_count)},
 };
 
 const struct nb_shape nb_shape_Connections = {
@@ -554,14 +554,14 @@ const struct nb_shape nb_shape_Connections = {
 };
 
 static const struct nb_field fields_of_ServerInfo[] = {
-    {.name = "listening", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerInfo, listening), .has_offset = OFFSET(ServerInfo, has_listening)},
-    {.name = "maxConnections", .name_length = 14, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerInfo, max_connections), .has_offset = OFFSET(ServerInfo, has_max_connections)},
-    {.name = "connections", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerInfo, connections), .has_offset = OFFSET(ServerInfo, has_connections)},
-    {.name = "refed", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerInfo, refed), .has_offset = OFFSET(ServerInfo, has_refed)},
-    {.name = "address", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(ServerInfo, address.address), .has_offset = NB_NO_HAS},
-    {.name = "family", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(ServerInfo, address.family), .has_offset = NB_NO_HAS},
-    {.name = "port", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerInfo, address.port), .has_offset = OFFSET(ServerInfo, address.has_port)},
-    {.name = "path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(ServerInfo, address.path), .has_offset = NB_NO_HAS},
+    {.name = "listening", .label = "listening", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerInfo, listening), .has_offset = OFFSET(ServerInfo, has_listening)},
+    {.name = "maxConnections", .label = "maxConnections", .name_length = 14, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerInfo, max_connections), .has_offset = OFFSET(ServerInfo, has_max_connections)},
+    {.name = "connections", .label = "connections", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerInfo, connections), .has_offset = OFFSET(ServerInfo, has_connections)},
+    {.name = "refed", .label = "refed", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerInfo, refed), .has_offset = OFFSET(ServerInfo, has_refed)},
+    {.name = "address", .label = "address", .name_length = 7, .type = NB_FIELD_STRING, .offset = OFFSET(ServerInfo, address.address), .has_offset = NB_NO_HAS},
+    {.name = "family", .label = "family", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(ServerInfo, address.family), .has_offset = NB_NO_HAS},
+    {.name = "port", .label = "port", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerInfo, address.port), .has_offset = OFFSET(ServerInfo, address.has_port)},
+    {.name = "path", .label = "path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(ServerInfo, address.path), .has_offset = NB_NO_HAS},
 };
 
 static const uint16_t inlines_of_ServerInfo[] = {OFFSET(ServerInfo, has_address)};
@@ -576,14 +576,14 @@ const struct nb_shape nb_shape_ServerInfo = {
 };
 
 static const struct nb_field fields_of_ServerConnection[] = {
-    {.name = "socket", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerConnection, socket), .has_offset = OFFSET(ServerConnection, has_socket)},
-    {.name = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(ServerConnection, endpoints.local_address), .has_offset = NB_NO_HAS},
-    {.name = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerConnection, endpoints.local_port), .has_offset = OFFSET(ServerConnection, endpoints.has_local_port)},
-    {.name = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(ServerConnection, endpoints.local_family), .has_offset = NB_NO_HAS},
-    {.name = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(ServerConnection, endpoints.remote_address), .has_offset = NB_NO_HAS},
-    {.name = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerConnection, endpoints.remote_port), .has_offset = OFFSET(ServerConnection, endpoints.has_remote_port)},
-    {.name = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(ServerConnection, endpoints.remote_family), .has_offset = NB_NO_HAS},
-    {.name = "peer", .name_length = 4, .type = NB_FIELD_MESSAGE, .offset = OFFSET(ServerConnection, peer), .has_offset = OFFSET(ServerConnection, has_peer), .shape = &nb_shape_Peer},
+    {.name = "socket", .label = "socket", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerConnection, socket), .has_offset = OFFSET(ServerConnection, has_socket)},
+    {.name = "localAddress", .label = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(ServerConnection, endpoints.local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerConnection, endpoints.local_port), .has_offset = OFFSET(ServerConnection, endpoints.has_local_port)},
+    {.name = "localFamily", .label = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(ServerConnection, endpoints.local_family), .has_offset = NB_NO_HAS},
+    {.name = "remoteAddress", .label = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(ServerConnection, endpoints.remote_address), .has_offset = NB_NO_HAS},
+    {.name = "remotePort", .label = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerConnection, endpoints.remote_port), .has_offset = OFFSET(ServerConnection, endpoints.has_remote_port)},
+    {.name = "remoteFamily", .label = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(ServerConnection, endpoints.remote_family), .has_offset = NB_NO_HAS},
+    {.name = "peer", .label = "peer", .name_length = 4, .type = NB_FIELD_MESSAGE, .offset = OFFSET(ServerConnection, peer), .has_offset = OFFSET(ServerConnection, has_peer), .shape = &nb_shape_Peer},
 };
 
 static const uint16_t inlines_of_ServerConnection[] = {OFFSET(ServerConnection, has_endpoints)};

@@ -99,7 +99,7 @@ def _field(message, field):
         extra += ", .always = true" * field.always
     elif field.message:
         extra = f", .shape = &nb_shape_{field.message.name}"
-    return (f'{{.name = "{field.name}", .name_length = {len(field.name)}, .type = NB_FIELD_{field.type}, '
+    return (f'{{.name = "{field.name}", .label = "{field.label}", .name_length = {len(field.name)}, .type = NB_FIELD_{field.type}, '
             f".offset = {at}, .has_offset = {has}{extra}}}")
 
 

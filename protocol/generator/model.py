@@ -27,6 +27,7 @@ def snake(name):
 @dataclass
 class Field:
     name: str  # on the MessagePack wire
+    label: str  # in error messages
     member: str  # in C, relative to the enclosing struct: "connect.no_delay"
     holder: str  # the C struct that the last part of member belongs to
     type: str  # NB_FIELD_... without the prefix
@@ -177,7 +178,7 @@ class _Reader:
     def _inline(self, message, one):
         inner = self._message(one.type_name)
         message.inlines += [one.name, *(f"{one.name}.{deeper}" for deeper in inner.inlines)]
-        return [Field(f.name, f"{one.name}.{f.member}", f.holder, f.type, f.message, f.prose, f.always)
+        return [Field(f.name, f.label, f"{one.name}.{f.member}", f.holder, f.type, f.message, f.prose, f.always)
                 for f in inner.fields]
 
     def _field(self, raw, one, option, text):
@@ -200,7 +201,9 @@ class _Reader:
         if option.always and not repeated:
             raise SchemaError(f"{raw.name}.{one.name}: only a list can always be there")
         message = self._message(one.type_name) if type_ == "MESSAGE" else None
-        return Field(one.json_name, one.name, raw.name, type_, message, text, option.always)
+        prefix = "options." if raw.options.Extensions[self.options.shape].options else ""
+        label = option.label or prefix + one.json_name
+        return Field(one.json_name, label, one.name, raw.name, type_, message, text, option.always)
 
     def _calls(self, service, prose, index):
         calls = []

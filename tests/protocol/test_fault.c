@@ -77,6 +77,7 @@ START_TEST(wording_is_that_of_node)
     nb_fault_type(&fault, "options.path", "of type string", "type number (5)");
     ck_assert_slice(fault.map.message,
                     "The \"options.path\" property must be of type string. Received type number (5)");
+    ck_assert_slice(fault.map.argument, "path");
     nb_fault_range(&fault, "prefix", ">= 0 && <= 32", "33");
     ck_assert_slice(fault.map.message,
                     "The value of \"prefix\" is out of range. It must be >= 0 && <= 32. Received 33");
@@ -84,11 +85,27 @@ START_TEST(wording_is_that_of_node)
     nb_fault_value(&fault, "options.family", "must be one of: 0, 4, 6", "5");
     ck_assert_slice(fault.map.message, "The property 'options.family' must be one of: 0, 4, 6. Received 5");
     ck_assert_slice(fault.map.code, "ERR_INVALID_ARG_VALUE");
-    nb_fault_port(&fault, "port", "type number (70000)");
+    nb_fault_port(&fault, "options.port", "type number (70000)");
     ck_assert_slice(fault.map.message,
                     "options.port should be >= 0 and < 65536. Received type number (70000).");
     ck_assert_slice(fault.map.name, "RangeError");
     ck_assert_slice(fault.map.argument, "port");
+}
+END_TEST
+
+START_TEST(the_field_has_the_name_it_has_on_the_wire)
+{
+    struct nb_fault fault;
+    nb_fault_type(&fault, "msecs", "of type number", "undefined");
+    ck_assert_slice(fault.map.argument, "msecs");
+    nb_fault_set_argument(&fault, "timeout");
+    ck_assert_slice(fault.map.argument, "timeout");
+    ck_assert_slice(fault.map.message, "The \"msecs\" argument must be of type number. Received undefined");
+    nb_fault_range(&fault, "options.onread.size", ">= 1", "0");
+    ck_assert_slice(fault.map.argument, "onread.size");
+    size_t length = fault.text_length;
+    nb_fault_set_argument(&fault, "onread.size");
+    ck_assert_uint_eq(fault.text_length, length);
 }
 END_TEST
 
@@ -111,6 +128,7 @@ int main(void)
     tcase_add_test(faults, an_empty_text_is_present);
     tcase_add_test(faults, copies_stand_alone);
     tcase_add_test(faults, wording_is_that_of_node);
+    tcase_add_test(faults, the_field_has_the_name_it_has_on_the_wire);
     tcase_add_test(faults, limits_are_named_with_their_number);
     suite_add_tcase(suite, faults);
     SRunner *runner = srunner_create(suite);

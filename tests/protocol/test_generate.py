@@ -67,6 +67,19 @@ def test_a_good_schema(schema):
     assert (event.name, event.options.number) == ("thing.done", 200)
 
 
+def test_labels_are_what_node_says(schema):
+    loaded = schema("""
+        message Options {
+          option (shape) = { options: true };
+          optional uint32 port = 1;
+          optional string host = 2 [(field) = { label: "hostname" }];
+        }
+        message Both { optional Options options = 1 [(field) = { inline: true }]; optional uint32 size = 2; }""")
+    both = next(m for m in loaded.messages if m.name == "Both")
+    assert [(f.name, f.label) for f in both.fields] == [
+        ("port", "options.port"), ("host", "hostname"), ("size", "size")]
+
+
 def test_the_description_says_it_all(schema):
     description = msgpack.unpackb(msgpack.packb(c_code.describe(schema(GOOD))))
     assert set(description) == {"protocol", "methods", "events", "types", "errors", "limits"}
