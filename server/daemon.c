@@ -16,13 +16,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { NAME_LOOKUP_THREADS = 16 };
+enum {
+    NAME_LOOKUP_THREADS = 16,
+    LAST_LIMIT = 1000, /* ms behind the deadline for last bytes to clients and peers that may not read */
+};
 
 /*
  *   RUNNING --signal--> CLOSING (clients are told, and have until the deadline)
  *           --last host gone--> gone
  *
- * A second signal, or the deadline, ends the sessions that are left.
+ * A second signal, or the deadline, ends the sessions that are left; what they
+ * leave behind has another moment.
  */
 struct daemon {
     struct nb_actor actor;
@@ -130,15 +134,28 @@ static const struct nb_acceptor_ops acceptor_ops = {.on_accept = on_accept, .on_
 
 /* ---- the end ---- */
 
+static struct daemon *daemon_of(struct nb_timer *timer)
+{
+    return (struct daemon *)((char *)timer - offsetof(struct daemon, deadline));
+}
+
+/* Whoever still does not read would hold up the end of the process; everything else is done. */
+static void on_last_limit(struct nb_timer *timer)
+{
+    nb_log(NB_LOG_WARNING, "ended with bytes unsent", "hosts=%u", daemon_of(timer)->live_hosts);
+    _exit(EXIT_SUCCESS);
+}
+
 static void stop_hosts(struct daemon *daemon)
 {
+    nb_timer_start(&daemon->deadline, daemon->actor.loop, LAST_LIMIT, on_last_limit);
     for (unsigned i = 1; i < daemon->runtime->count; i++)
         nb_stop(daemon->actor.loop, daemon->hosts[i]);
 }
 
 static void on_deadline(struct nb_timer *timer)
 {
-    stop_hosts((struct daemon *)((char *)timer - offsetof(struct daemon, deadline)));
+    stop_hosts(daemon_of(timer));
 }
 
 static void begin_closing(struct daemon *daemon, const char *reason)
