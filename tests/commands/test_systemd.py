@@ -19,7 +19,7 @@ DEADLINE = 20
 @pytest.mark.parametrize("folder, scope", [("", "--system"), ("user", "--user")])
 def test_units_verify(folder, scope, tmp_path):
     for name in ("netbroker.socket", "netbroker.service"):
-        text = (UNITS / folder / name).read_text().replace("/usr/bin/netbroker", str(BINARY))
+        text = (UNITS / folder / name).read_text().replace("ExecStart=netbroker", f"ExecStart={BINARY}")
         (tmp_path / name).write_text(text.replace("man:netbroker-serve(1)", "man:systemd(1)"))
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     command = ["systemd-analyze", "verify", scope, "--man=no", *sorted(tmp_path.glob("netbroker.*"))]
