@@ -66,6 +66,13 @@ def session(connect_session):
 
 
 @pytest.fixture
+def server(session):
+    """A session with a server of id 1 that does not listen yet."""
+    session.request("server.create", 1, {})
+    return session
+
+
+@pytest.fixture
 def folder():
     """An own directory with a path so short that socket paths in it fit into 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="nb-") as path:

@@ -316,7 +316,8 @@ def test_an_unknown_option_is_told_for_a_notification_too(session):
 
 
 WRONG = {
-    "socket.create": {"allowHalfOpen": 1, "autoRelease": "no", "readChunk": True, "onread": 5, "highWaterMark": [], "encoding": 8},
+    "socket.create": {"allowHalfOpen": 1, "autoRelease": "no", "readChunk": True, "onread": 5, "highWaterMark": [],
+                      "encoding": 8},
     "socket.setKeepAlive": {"enable": "yes", "initialDelay": "soon"},
     "socket.setNoDelay": {"noDelay": 1},
     "socket.setTimeout": {"timeout": True},

@@ -5,8 +5,6 @@ from support import peers
 from support.broker import BINARY
 from support.wire import Session
 
-from test_waiting import assert_at_rest
-
 FEW = 64
 OUT_OF_DESCRIPTORS = {"EMFILE", "ENFILE", "ERR_NB_LIMIT"}
 
@@ -55,7 +53,7 @@ def test_connections_wait_in_the_backlog_and_come_when_there_is_room(poor):
         waiting = [peers.dial(port) for _ in range(8)]
         for number, peer in enumerate(waiting):
             peer.sendall(b"%d" % number)
-        assert_at_rest(poor)
+        poor.assert_at_rest()
         for target in targets:
             session.request("socket.destroy", target)
         heard = sorted(session.received(session.expect_event("server.connection", 1)["socket"], 1) for _ in waiting)
@@ -69,7 +67,7 @@ def test_sessions_come_in_when_there_is_room(poor):
         targets = connect_until_refused(session, peers.port_of(listener))
         late = [Session(poor.path) for _ in range(4)]
         asked = [one.send("session.ping", 0, {"late": True}) for one in late]
-        assert_at_rest(poor)
+        poor.assert_at_rest()
         for target in targets:
             session.request("socket.destroy", target)
         for one, msgid in zip(late, asked):

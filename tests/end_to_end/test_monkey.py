@@ -69,7 +69,8 @@ class Monkey:
         self.ask("server.create", self.fresh_id(), self.options())
 
     def listen(self):
-        where = self.random.choice([{"port": 0, "host": peers.LOOPBACK}, {"path": str(self.folder / f"{self.random.randrange(3)}")}])
+        path = str(self.folder / f"{self.random.randrange(3)}")
+        where = self.random.choice([{"port": 0, "host": peers.LOOPBACK}, {"path": path}])
         self.ask("server.listen", self.any_id(), where)
 
     def write(self):
@@ -123,11 +124,15 @@ def test_random_commands(connect_session, folder, round_):
     assert not fatal, f"seed {seed}: {fatal}"
 
 
-FRAMES = [request_frame(1, "session.hello", 0, {"protocol": 1, "features": ["flow"]}), request_frame(2, "server.create", 1, {}),
-          request_frame(3, "server.listen", 1, {"port": 0, "host": "127.0.0.1", "backlog": 5}),
-          request_frame(4, "net.createConnection", 3, {"port": 1, "host": "127.0.0.1", "onread": {"size": 5}}),
-          notification_frame("socket.write", 3, b"payload", {"encoding": "hex"}), request_frame(5, "session.ping", 0, {"a": [1, {}]}),
-          notification_frame("socket.setTimeout", 3, {"timeout": 1.5}), request_frame(6, "socket.destroy", 3, {"error": {"code": "X"}})]
+FRAMES = [
+    request_frame(1, "session.hello", 0, {"protocol": 1, "features": ["flow"]}),
+    request_frame(2, "server.create", 1, {}),
+    request_frame(3, "server.listen", 1, {"port": 0, "host": "127.0.0.1", "backlog": 5}),
+    request_frame(4, "net.createConnection", 3, {"port": 1, "host": "127.0.0.1", "onread": {"size": 5}}),
+    request_frame(5, "session.ping", 0, {"a": [1, {}]}),
+    request_frame(6, "socket.destroy", 3, {"error": {"code": "X"}}),
+    notification_frame("socket.write", 3, b"payload", {"encoding": "hex"}),
+    notification_frame("socket.setTimeout", 3, {"timeout": 1.5})]
 
 
 def damaged(rng):

@@ -15,6 +15,8 @@ from support.wire import DEADLINE
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("NETBROKER_BINARY", ROOT / "build" / "netbroker")).resolve()
+WATCHED = 0.4  # seconds
+MOST_WORK = 0.1  # of them; a loop that spins takes them all
 PIDFD_GETFD = 438
 SANITIZER_REPORTS = ("Sanitizer", "runtime error:", "Assertion", "assertion failed")
 
@@ -111,6 +113,13 @@ class Broker:
         """Processor time used so far, in user and kernel mode."""
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def assert_at_rest(self):
+        """Watches the daemon for a moment, after what was just started has come to its end."""
+        time.sleep(0.05)
+        before = self.cpu_seconds()
+        time.sleep(WATCHED)
+        assert self.cpu_seconds() - before <= MOST_WORK
 
     def adopt_socket(self, peer):
         """A duplicate of the daemon's end of a TCP connection to the plain socket `peer`; close it."""
