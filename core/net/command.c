@@ -22,7 +22,7 @@ static void dispose_command(struct nb_loop *loop, struct nb_message *message)
 {
     struct nb_command *command = (struct nb_command *)message;
     nb_command_discharge(command);
-    if (nb_reply_is_open(&command->reply))
+    if (nb_reply_is_open(&command->reply) && !command->reply.is_notification)
         nb_reply_fail(loop, &command->reply,
                       nb_failure_make("ERR_NB_NO_SUCH_TARGET", NULL, "The target %llu does not exist",
                                       (unsigned long long)command->reply.target));

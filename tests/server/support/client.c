@@ -208,8 +208,10 @@ static void show(FILE *out, const msgpack_object *object)
 
 /* ---- receiving ---- */
 
-/* Moves the first whole frame to client->text; false: there is none. */
-static bool take_frame(struct client *client)
+typedef void take(struct client *client, const msgpack_object *frame);
+
+/* Gives the first whole frame to take; false: there is none. */
+static bool take_frame(struct client *client, take *take_it)
 {
     size_t used = 0;
     msgpack_unpacked result;
@@ -217,15 +219,20 @@ static bool take_frame(struct client *client)
     msgpack_unpack_return status =
         msgpack_unpack_next(&result, (const char *)client->data, client->length, &used);
     if (status == MSGPACK_UNPACK_SUCCESS) {
-        FILE *out = fmemopen(client->text, sizeof client->text, "w");
-        show(out, &result.data);
-        fclose(out);
+        take_it(client, &result.data);
         client->length -= used;
         memmove(client->data, client->data + used, client->length);
     }
     msgpack_unpacked_destroy(&result);
     ck_assert_int_ne(status, MSGPACK_UNPACK_PARSE_ERROR);
     return status == MSGPACK_UNPACK_SUCCESS;
+}
+
+static void take_text(struct client *client, const msgpack_object *frame)
+{
+    FILE *out = fmemopen(client->text, sizeof client->text, "w");
+    show(out, frame);
+    fclose(out);
 }
 
 /* 1: got some, 0: the end, -1: nothing there. */
@@ -244,18 +251,52 @@ static int receive_some(struct client *client)
     return length > 0 ? 1 : (int)length;
 }
 
-const char *client_receive(struct client *client)
+/* False: the broker has closed. */
+static bool receive_frame(struct client *client, take *take_it)
 {
-    while (!client->length || !take_frame(client)) {
+    while (!client->length || !take_frame(client, take_it)) {
         int status = receive_some(client);
         if (status == 0) {
             ck_assert_uint_eq(client->length, 0);
-            return strcpy(client->text, "end");
+            return false;
         }
         if (status < 0)
             turn_until_ready(broker_loop, client->fd, POLLIN);
     }
-    return client->text;
+    return true;
+}
+
+const char *client_receive(struct client *client)
+{
+    return receive_frame(client, take_text) ? client->text : strcpy(client->text, "end");
+}
+
+static struct {
+    void *to;
+    size_t size, length;
+} payload;
+
+static void take_payload(struct client *client, const msgpack_object *frame)
+{
+    (void)client;
+    const msgpack_object_array *fields = &frame->via.array;
+    const msgpack_object_str *name = &fields->ptr[1].via.str;
+    if (name->size != strlen("socket.data") || memcmp(name->ptr, "socket.data", name->size) != 0)
+        return;
+    const msgpack_object_bin *bin = &fields->ptr[2].via.array.ptr[1].via.bin;
+    ck_assert_uint_le(bin->size, payload.size);
+    memcpy(payload.to, bin->ptr, bin->size);
+    payload.length = bin->size;
+}
+
+size_t client_receive_data(struct client *client, void *ret_payload, size_t size)
+{
+    payload.to = ret_payload;
+    payload.size = size;
+    payload.length = 0;
+    while (!payload.length)
+        ck_assert(receive_frame(client, take_payload));
+    return payload.length;
 }
 
 bool text_matches(const char *text, const char *pattern)

@@ -51,6 +51,9 @@ const char *client_receive(struct client *client);
 /* The next frame must match; * stands for anything. */
 void client_expect(struct client *client, const char *pattern);
 
+/* The payload of the next socket.data notification; its length, at most size, is returned. Others are passed over. */
+size_t client_receive_data(struct client *client, void *ret_payload, size_t size);
+
 /* Takes frames until one matches. */
 void client_expect_soon(struct client *client, const char *pattern);
 
