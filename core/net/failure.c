@@ -1,5 +1,6 @@
 #include "failure.h"
 
+#include "inspect.h"
 #include "memory.h"
 
 #include <limits.h>
@@ -167,26 +168,26 @@ struct nb_failure *nb_failure_bind(int status, const struct nb_address *local)
     return failure;
 }
 
-struct nb_failure *nb_failure_type(const char *argument, const char *expected, const char *received)
+struct nb_failure *nb_failure_type(const char *label, const char *expected, const char *received)
 {
     struct nb_fault fault = {0};
-    nb_fault_type(&fault, argument, expected, received);
+    nb_fault_type(&fault, label, expected, received);
     return nb_failure_of_fault(&fault);
 }
 
-struct nb_failure *nb_failure_range(const char *argument, const char *range, double received)
+struct nb_failure *nb_failure_range(const char *label, const char *range, double received)
 {
     struct nb_fault fault = {0};
-    char text[32];
-    snprintf(text, sizeof text, "%.15g", received);
-    nb_fault_range(&fault, argument, range, text);
+    char text[NB_INSPECT_SIZE];
+    nb_inspect_number(received, text);
+    nb_fault_range(&fault, label, range, text);
     return nb_failure_of_fault(&fault);
 }
 
-struct nb_failure *nb_failure_value(const char *argument, const char *reason, const char *received)
+struct nb_failure *nb_failure_value(const char *label, const char *reason, const char *received)
 {
     struct nb_fault fault = {0};
-    nb_fault_value(&fault, argument, reason, received);
+    nb_fault_value(&fault, label, reason, received);
     return nb_failure_of_fault(&fault);
 }
 
@@ -229,12 +230,22 @@ struct nb_failure *nb_failure_destroyed(const char *what)
     return nb_failure_make("ERR_STREAM_DESTROYED", NULL, "Cannot call %s after a stream was destroyed", what);
 }
 
+/* The field's name on the wire, where Node has another. Static. */
+static struct nb_failure *name_field(struct nb_failure *failure, const char *field)
+{
+    if (failure->shares != CONSTANT)
+        failure->fault.map.argument = nb_slice_of(field);
+    return failure;
+}
+
 struct nb_failure *nb_failure_timeout(double received)
 {
-    struct nb_failure *failure = nb_failure_range("msecs", "a non-negative finite number", received);
-    if (failure->shares != CONSTANT)
-        failure->fault.map.argument = nb_slice_of("timeout");
-    return failure;
+    return name_field(nb_failure_range("msecs", "a non-negative finite number", received), "timeout");
+}
+
+struct nb_failure *nb_failure_no_timeout(void)
+{
+    return name_field(nb_failure_type("msecs", "of type number", "undefined"), "timeout");
 }
 
 /* A TypeError that shows a text of the client's and names the field it came in. */
@@ -243,9 +254,7 @@ static struct nb_failure *text_failure(const char *code, const char *what, struc
 {
     struct nb_failure *failure =
         nb_failure_make(code, "TypeError", "%s: %.*s", what, shown(text), (const char *)text.data);
-    if (failure->shares != CONSTANT)
-        failure->fault.map.argument = nb_slice_of(argument);
-    return failure;
+    return name_field(failure, argument);
 }
 
 struct nb_failure *nb_failure_invalid_ip(struct nb_slice text, const char *argument)

@@ -39,10 +39,10 @@ struct nb_failure *nb_failure_make(const char *code, const char *name, const cha
 /* "bind EADDRNOTAVAIL 192.0.2.1:80" */
 struct nb_failure *nb_failure_bind(int status, const struct nb_address *local);
 
-/* Node's argument errors, as in fault.h. */
-struct nb_failure *nb_failure_type(const char *argument, const char *expected, const char *received);
-struct nb_failure *nb_failure_range(const char *argument, const char *range, double received);
-struct nb_failure *nb_failure_value(const char *argument, const char *reason, const char *received);
+/* Node's argument errors, as in fault.h: label is what Node calls the value. */
+struct nb_failure *nb_failure_type(const char *label, const char *expected, const char *received);
+struct nb_failure *nb_failure_range(const char *label, const char *range, double received);
+struct nb_failure *nb_failure_value(const char *label, const char *reason, const char *received);
 
 /* Copies. */
 struct nb_failure *nb_failure_of_fault(const struct nb_fault *fault);
@@ -52,8 +52,8 @@ struct nb_failure *nb_failure_of_client(const nb_Error *error);
 
 /* Often met. */
 struct nb_failure *nb_failure_socket_closed(void);
-struct nb_failure *
-nb_failure_timeout(double received); /* of socket.setTimeout, which Node words with "msecs" */
+struct nb_failure *nb_failure_timeout(double received); /* Node calls it "msecs" */
+struct nb_failure *nb_failure_no_timeout(void);
 struct nb_failure *nb_failure_invalid_ip(struct nb_slice text, const char *argument);
 struct nb_failure *nb_failure_unknown_encoding(struct nb_slice name);
 struct nb_failure *

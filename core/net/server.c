@@ -174,7 +174,7 @@ static struct nb_failure *apply_create(struct nb_server *server, const nb_Server
 {
     struct nb_accept_options *accepted = &server->accepted;
     if (params->has_read_chunk && !params->read_chunk)
-        return nb_failure_range("readChunk", ">= 1", 0);
+        return nb_failure_range("options.readChunk", ">= 1", 0);
     if (params->has_read_chunk && params->read_chunk < accepted->read_chunk)
         accepted->read_chunk = params->read_chunk;
     if (params->has_high_water_mark)

@@ -22,10 +22,10 @@ static struct nb_failure *check_family_and_hints(const nb_SocketConnect *options
     char received[16];
     if (options->has_family && options->family != 0 && options->family != 4 && options->family != 6) {
         snprintf(received, sizeof received, "%d", options->family);
-        return nb_failure_value("family", "must be one of: 0, 4, 6", received);
+        return nb_failure_value("options.family", "must be one of: 0, 4, 6", received);
     }
     if (options->has_hints && (options->hints & ~KNOWN_HINTS)) {
-        snprintf(received, sizeof received, "%d", options->hints);
+        snprintf(received, sizeof received, "%u", (unsigned)options->hints);
         return nb_failure_value("hints", "is invalid", received);
     }
     return NULL;
@@ -36,7 +36,7 @@ static struct nb_failure *check_onread(struct nb_socket *socket, bool has_onread
     if (!has_onread || !onread->has_size)
         return NULL;
     if (!onread->size)
-        return nb_failure_range("onread.size", ">= 1", 0);
+        return nb_failure_range("options.onread.size", ">= 1", 0);
     if (onread->size < socket->read_chunk)
         socket->read_chunk = onread->size;
     return NULL;
@@ -184,7 +184,7 @@ static struct nb_failure *apply_create(struct nb_socket *socket, const nb_Socket
         socket->decoder.encoding = (enum nb_encoding)encoding;
     }
     if (options->has_read_chunk && !options->read_chunk)
-        return nb_failure_range("readChunk", ">= 1", 0);
+        return nb_failure_range("options.readChunk", ">= 1", 0);
     if (options->has_read_chunk && options->read_chunk < socket->read_chunk)
         socket->read_chunk = options->read_chunk;
     if (options->has_high_water_mark)

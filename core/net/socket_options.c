@@ -119,9 +119,8 @@ void nb_on_socket_set_timeout(struct nb_actor *self, struct nb_command **command
 {
     struct nb_socket *socket = (struct nb_socket *)self;
     const nb_SetTimeout *params = &(*command)->params.set_timeout;
-    struct nb_failure *failure = params->has_timeout
-                                     ? nb_socket_set_timeout(socket, params->timeout)
-                                     : nb_failure_type("timeout", "of type number", "undefined");
+    struct nb_failure *failure =
+        params->has_timeout ? nb_socket_set_timeout(socket, params->timeout) : nb_failure_no_timeout();
     if (failure)
         nb_reply_throw(self->loop, &(*command)->reply, failure);
     else
