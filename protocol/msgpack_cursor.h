@@ -40,6 +40,11 @@ static inline bool nb_value_is_text(const struct nb_value *value)
     return value->kind == NB_KIND_STR || value->kind == NB_KIND_BIN;
 }
 
+static inline bool nb_value_is_number(const struct nb_value *value)
+{
+    return value->kind == NB_KIND_UINT || value->kind == NB_KIND_INT || value->kind == NB_KIND_FLOAT;
+}
+
 /* [] is the empty map of encoders that have one container type. */
 static inline bool nb_value_is_map(const struct nb_value *value)
 {

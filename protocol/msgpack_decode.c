@@ -94,6 +94,23 @@ static bool refuse_port(struct decoder *decoder, const struct place *place, cons
     return name_field(decoder, place);
 }
 
+/* Where to listen: Node looks at port and path together, and refuses the options as a whole. */
+static bool is_listen_address(const struct nb_shape *shape, const struct nb_field *field)
+{
+    return shape == &nb_shape_ServerListen &&
+           (field->type == NB_FIELD_PORT || field->type == NB_FIELD_BYTE_STRING);
+}
+
+static bool refuse_listen_address(struct decoder *decoder, const struct place *place,
+                                  const struct nb_value *value)
+{
+    char inner[NB_INSPECT_SIZE], received[NB_INSPECT_SIZE + PATH_SIZE];
+    nb_inspect(value, inner);
+    snprintf(received, sizeof received, "{ %s: %s }", place->name, inner);
+    nb_fault_value(decoder->fault, "options", "is invalid", received);
+    return name_field(decoder, place);
+}
+
 static bool refuse_unknown(struct decoder *decoder, const struct place *place, struct nb_slice key)
 {
     char name[PATH_SIZE], path[PATH_SIZE];
@@ -288,6 +305,9 @@ static bool decode_value(struct decoder *decoder, const struct place *place, con
                          const struct nb_value *value)
 {
     void *member = base + field->offset;
+    if (is_listen_address(shape, field) && !nb_value_is_text(value) &&
+        !(field->type == NB_FIELD_PORT && nb_value_is_number(value)))
+        return refuse_listen_address(decoder, place, value);
     switch ((enum nb_field_type)field->type) {
     case NB_FIELD_BOOL:
         return decode_bool(decoder, place, value, member);

@@ -324,7 +324,7 @@ WRONG = {
     "socket.setEncoding": {"encoding": []},
     "socket.destroy": {"error": "boom"},
     "server.create": {"allowHalfOpen": "x", "pauseOnConnect": 0, "noDelay": [], "keepAlive": {}, "maxConnections": "many"},
-    "server.listen": {"host": {}, "path": 1, "backlog": {}, "exclusive": 1, "readableAll": "x", "ipv6Only": 2},
+    "server.listen": {"host": {}, "backlog": {}, "exclusive": 1, "readableAll": "x", "ipv6Only": 2},
     "server.set": {"maxConnections": False},
     "session.close": {"ifIdle": 1},
     "session.hello": {"protocol": {}, "client": 1, "features": {"a": 1}, "events": 1},
