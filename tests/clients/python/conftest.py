@@ -13,7 +13,7 @@ sys.path.insert(0, str(TESTS.parent / "clients" / "python"))
 import netbroker  # noqa: E402
 from support.broker import Broker  # noqa: E402
 
-from .peers import until_empty  # noqa: E402
+from .peers import soon, until_empty  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -60,5 +60,5 @@ async def session(daemon):
     async with netbroker.connect(daemon.path) as opened:
         yield opened
         if not opened.is_closed:
-            await until_empty(opened)
+            await soon(until_empty(opened))
             assert opened.in_flight == 0

@@ -167,16 +167,17 @@ async def test_drain_waits_for_a_peer_that_does_not_read(session):
 async def fill(session, writer):
     """Writes until a drain() outlasts many round trips; the bytes written, and that drain."""
     written = 0
-    while True:
+    while written < 64 << 20:
         writer.write(b"x" * 65536)
         written += 65536
         draining = asyncio.ensure_future(writer.drain())
         for _ in range(200):
-            await session.ping()
+            await soon(session.ping())
             if draining.done():
                 break
         else:
             return written, draining
+    raise AssertionError(f"{written} bytes are drained, and nobody reads")
 
 
 async def test_stuck_peers_do_not_hold_up_others(session):
@@ -187,7 +188,7 @@ async def test_stuck_peers_do_not_hold_up_others(session):
         writers = [(await netbroker.open_connection(session=session, **stuck))[1] for _ in range(16)]
         for writer in writers:
             writer.write(b"x" * (8 << 20))
-        reader, writer = await netbroker.open_connection(session=session, **lively)
+        reader, writer = await soon(netbroker.open_connection(session=session, **lively))
         content = noise(1 << 20)
         assert await soon(exchange(reader, writer, content)) == (len(content), hashlib.sha256(content).digest())
         await end_of(writer)

@@ -127,6 +127,49 @@ async def test_close_does_not_wait_for_the_peer_to_end(session):
         released.set()
 
 
+async def test_close_after_the_end_was_sent(session):
+    async def hold_open(reader, writer):
+        assert await reader.read() == b"all"
+        ended.set()
+        await released.wait()
+        writer.close()
+
+    ended, released = asyncio.Event(), asyncio.Event()
+    async with plain_server(hold_open) as address:
+        transport, protocol = await opened(session, address)
+        transport.write(b"all")
+        transport.write_eof()
+        await soon(ended.wait())
+        await session.ping()
+        transport.close()
+        assert await soon(protocol.lost) is None
+        released.set()
+
+
+async def test_close_while_paused_loses_nothing(session):
+    """Unread bytes would make the kernel reset the connection, and what we wrote be lost."""
+    received = asyncio.get_running_loop().create_future()
+
+    async def pour_then_read(reader, writer):
+        writer.transport.set_write_buffer_limits(0)
+        writer.write(b"x" * 300_000)
+        writer.transport.pause_reading()
+        await asked.wait()
+        writer.transport.resume_reading()
+        received.set_result(await reader.read())
+
+    asked = asyncio.Event()
+    content = noise(600_000)
+    async with plain_server(pour_then_read) as address:
+        transport, protocol = await opened(session, address)
+        transport.pause_reading()
+        transport.write(content)
+        transport.close()
+        assert await soon(protocol.lost) is None
+        asked.set()
+        assert await soon(received) == content
+
+
 async def test_abort_drops_what_is_queued(session):
     async def never_read(reader, writer):
         writer.transport.pause_reading()
