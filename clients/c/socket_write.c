@@ -15,20 +15,24 @@ enum {
      * are unflushed. So that peers that do not read hold up nobody else, less
      * than that is under way, and beyond it one small frame for each socket.
      */
-    SOCKET_WINDOW = 256 << 10,
     SESSION_WINDOW = 1536 << 10,
     SPARE = 8 << 10,
 };
 
-/* Bytes that may be sent now. At least SPARE when nothing is in flight, so an answer will come to go on with. */
+/*
+ * Bytes that may be sent now. A socket may have twice as much in flight as it
+ * leaves free: alone two thirds of the window, and however many are stuck, some
+ * is left. Never a sliver, and never nothing while nothing is in flight, so that
+ * an answer will come to go on with.
+ */
 static size_t room(const struct netbroker_socket *socket)
 {
     const struct netbroker_session *session = socket->actor.session;
-    size_t own = socket->in_flight < SOCKET_WINDOW ? SOCKET_WINDOW - (size_t)socket->in_flight : 0;
-    size_t shared = session->in_flight < SESSION_WINDOW ? SESSION_WINDOW - (size_t)session->in_flight : 0;
+    uint64_t left = session->in_flight < SESSION_WINDOW ? SESSION_WINDOW - session->in_flight : 0;
+    uint64_t bytes = socket->in_flight < 2 * left ? (2 * left - socket->in_flight) / 3 : 0;
     /* Half of all requests is kept for commands. */
-    size_t both = session->requests.open > NBC_MAX_REQUESTS / 2 ? 0 : own < shared ? own : shared;
-    return socket->in_flight == 0 && both < SPARE ? SPARE : both;
+    bool enough = bytes >= SPARE && session->requests.open <= NBC_MAX_REQUESTS / 2;
+    return enough ? (size_t)bytes : socket->in_flight == 0 ? SPARE : 0;
 }
 
 /* ---- frames ---- */

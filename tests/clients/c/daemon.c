@@ -96,10 +96,10 @@ void wait_for(struct daemon *daemon, const char *text)
     }
 }
 
-void wait_flushed(struct daemon *daemon)
+void wait_flushed(struct daemon *daemon, const struct netbroker_socket *socket)
 {
     int64_t deadline = now() + DEADLINE_MS;
-    while (netbroker_unflushed(daemon->session) > 0) {
+    while (netbroker_socket_unflushed(socket) > 0) {
         int left = (int)(deadline - now());
         ck_assert_int_eq(left > 0 ? netbroker_wait(daemon->session, left) : -ETIMEDOUT, 0);
     }

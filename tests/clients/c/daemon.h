@@ -28,8 +28,8 @@ void daemon_stop(struct daemon *daemon);
 
 /* Dispatches until the record holds `text`. */
 void wait_for(struct daemon *daemon, const char *text);
-/* Dispatches until the library knows of no unflushed byte. */
-void wait_flushed(struct daemon *daemon);
+/* Dispatches until the socket has no unflushed byte. */
+void wait_flushed(struct daemon *daemon, const struct netbroker_socket *socket);
 /* A round trip: everything that was sent before has been started. */
 void ping(struct daemon *daemon);
 

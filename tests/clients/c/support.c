@@ -222,19 +222,27 @@ int fake_broker_say(struct fake_broker *broker, const char *frame)
     return result;
 }
 
-json_t *fake_broker_hear(struct fake_broker *broker)
+/* Takes what the session has to send. False when that is nothing. */
+static bool listen_more(struct fake_broker *broker)
 {
     if (broker->session)
         netbroker_flush(broker->session);
-    if (broker->head == broker->length)
-        broker->head = broker->length = 0;
+    broker->length -= broker->head;
+    memmove(broker->heard, broker->heard + broker->head, broker->length);
+    broker->head = 0;
     ssize_t length =
         recv(broker->fd, broker->heard + broker->length, sizeof broker->heard - broker->length, MSG_DONTWAIT);
-    if (length > 0)
-        broker->length += (size_t)length;
-    if (broker->head == broker->length)
-        return NULL;
-    struct netbroker_cursor cursor = {broker->heard + broker->head, broker->heard + broker->length};
+    broker->length += length > 0 ? (size_t)length : 0;
+    return length > 0;
+}
+
+json_t *fake_broker_hear(struct fake_broker *broker)
+{
+    struct netbroker_cursor cursor;
+    do {
+        cursor = (struct netbroker_cursor){broker->heard + broker->head, broker->heard + broker->length};
+    } while (netbroker_skip(&cursor) < 0 && listen_more(broker));
+    cursor = (struct netbroker_cursor){broker->heard + broker->head, broker->heard + broker->length};
     json_t *frame = nb_cli_unpack_json(&cursor);
     if (frame)
         broker->head = (size_t)(cursor.at - broker->heard);

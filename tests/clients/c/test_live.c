@@ -302,7 +302,7 @@ START_TEST(unflushed_is_what_the_peer_does_not_read)
     for (size_t got = 0; got < sent; got += STEP)
         peer_receive(peer, heard, STEP);
     wait_for(&daemon, "drain 1");
-    wait_flushed(&daemon);
+    wait_flushed(&daemon, socket);
     free(heard);
     close(peer);
     close(listener);
@@ -334,7 +334,7 @@ START_TEST(peers_that_do_not_read_hold_up_nobody_else)
     char heard[6] = "";
     for (int round = 0; round < 100; round++) {
         ck_assert_int_ge(netbroker_socket_write(socket, "hello", 5), 0);
-        ping(&daemon);
+        wait_flushed(&daemon, socket);
         peer_receive(peer, heard, 5);
         ck_assert_str_eq(heard, "hello");
     }
