@@ -1,7 +1,9 @@
 """asyncio's streams over the broker, against peers that know nothing of it."""
 import asyncio
+import contextlib
 import hashlib
 import os
+import random
 import socket
 import stat
 import struct
@@ -408,3 +410,42 @@ async def test_whatever_is_written_comes_back(session, steps, high):
         _, got = await soon(asyncio.gather(push(), reader.read()))
         assert got == content
         await end_of(writer)
+
+
+# ---- any end ----
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_connections_cut_short_leave_nothing(session, seed):
+    chance = random.Random(seed)
+
+    async def use(address):
+        reader, writer = await netbroker.open_connection(*address, session=session)
+        for _ in range(chance.randrange(6)):
+            size = chance.randrange(1, 300_000)
+            writer.write(bytes(size))
+            if chance.random() < 0.5:
+                writer.transport.resume_reading()
+                await reader.readexactly(chance.randrange(1, size + 1))
+            if chance.random() < 0.3:
+                writer.transport.pause_reading()
+        how = chance.choice([writer.close, writer.transport.abort, writer.write_eof])
+        how()
+        if how == writer.write_eof:
+            writer.transport.resume_reading()
+            await reader.read()
+            writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async with await netbroker.start_server(echo, "127.0.0.1", 0, session=session) as server:
+        jobs = [asyncio.ensure_future(use(server.sockets[0].getsockname())) for _ in range(100)]
+        await soon(asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED))
+        for job in chance.sample(jobs, 20):
+            job.cancel()
+        results = await soon(asyncio.gather(*jobs, return_exceptions=True), PATIENCE)
+        allowed = (type(None), ConnectionError, asyncio.CancelledError)
+        assert all(isinstance(result, allowed) for result in results), results
+        for actor in list(session._actors.values()):
+            if isinstance(actor, netbroker.SocketTransport):
+                actor.abort()
