@@ -17,19 +17,20 @@ typedef struct _nb_Nothing {
 
 /* Any one value. Given back with the same meaning, not byte for byte: see What the broker sends. */
 typedef struct _nb_Any {
-    struct nb_slice value;
+    struct nb_slice value; /* any */
 } nb_Any;
 
+/* Who is at the other end. */
 typedef struct _nb_Program {
-    struct nb_slice name;
-    struct nb_slice version;
+    struct nb_slice name; /* of the program */
+    struct nb_slice version; /* of the program */
     struct nb_slice libuv; /* the broker only: version of libuv at run time */
 } nb_Program;
 
 /* Readable by every broker version: fields it does not know are skipped. */
 typedef struct _nb_Hello {
     bool has_protocol;
-    uint32_t protocol; /* highest version that the client knows */
+    uint32_t protocol; /* highest version that the client knows; default 1 */
     bool has_min_protocol;
     uint32_t min_protocol; /* lowest; default 1 */
     bool has_client;
@@ -57,37 +58,39 @@ typedef struct _nb_Limits {
     bool has_max_pending;
     uint64_t max_pending; /* requests not answered yet; 65536. ERR_NB_LIMIT */
     bool has_max_sockets;
-    uint64_t max_sockets; /* 16384. ERR_NB_LIMIT; servers stop accepting */
+    uint64_t max_sockets; /* sockets of the session; 16384. ERR_NB_LIMIT; servers stop accepting */
     bool has_max_servers;
-    uint64_t max_servers; /* 1024. ERR_NB_LIMIT */
+    uint64_t max_servers; /* servers of the session; 1024. ERR_NB_LIMIT */
     bool has_read_chunk;
     uint64_t read_chunk; /* bytes in one data event; 64 KiB */
     bool has_out_high;
-    uint64_t out_high; /* bytes of frames queued to the client above which reading and accepting pause; 1 MiB */
+    uint64_t out_high; /* bytes waiting for the client above which its sockets are not read and its servers do not accept; 1 MiB */
     bool has_out_low;
-    uint64_t out_low; /* bytes below which they go on; 256 KiB */
+    uint64_t out_low; /* bytes below which both go on; 256 KiB */
     bool has_stall_timeout;
-    uint64_t stall_timeout; /* milliseconds without progress of a write that holds up the session; 60000. ERR_NB_STALLED */
+    uint64_t stall_timeout; /* milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED */
 } nb_Limits;
 
+/* Who the kernel says is at the other end of a Unix socket, at the moment of its connect. */
 typedef struct _nb_Peer {
     bool has_uid;
-    uint32_t uid;
+    uint32_t uid; /* user */
     bool has_gid;
-    uint32_t gid;
+    uint32_t gid; /* group */
     bool has_pid;
-    uint32_t pid;
+    uint32_t pid; /* process */
 } nb_Peer;
 
+/* What holds for the session. */
 typedef struct _nb_Welcome {
     bool has_protocol;
-    uint32_t protocol;
+    uint32_t protocol; /* the version that both speak from now on */
     bool has_broker;
-    nb_Program broker;
+    nb_Program broker; /* name and versions of the broker */
     pb_size_t features_count;
     char features[16][8]; /* granted */
     bool has_limits;
-    nb_Limits limits;
+    nb_Limits limits; /* all of them, as they hold for this session */
     struct nb_slice session; /* a name for logs */
     bool has_peer;
     nb_Peer peer; /* who the kernel says the client is */
@@ -97,28 +100,30 @@ typedef struct _nb_Describe {
     struct nb_slice format; /* "msgpack", the default and the only one */
 } nb_Describe;
 
+/* Counts of this moment; frames since the session began. */
 typedef struct _nb_SessionInfo {
     bool has_sockets;
-    uint32_t sockets;
+    uint32_t sockets; /* sockets, open or not */
     bool has_servers;
-    uint32_t servers;
+    uint32_t servers; /* servers, listening or not */
     bool has_active;
     uint32_t active; /* ref'd open handles */
     bool has_queued;
-    uint64_t queued; /* bytes of frames queued to the client */
+    uint64_t queued; /* bytes of frames that wait for the client, those of events that are held for a poll too */
     bool has_unflushed;
     uint64_t unflushed; /* bytes accepted from the client that no kernel has yet */
     bool has_frames_in;
-    uint64_t frames_in;
+    uint64_t frames_in; /* frames from the client that were started */
     bool has_frames_out;
-    uint64_t frames_out;
+    uint64_t frames_out; /* frames to the client, without those that are held */
     bool has_fds_received;
-    uint32_t fds_received;
+    uint32_t fds_received; /* descriptors from the client; 0 as long as there is no feature fds */
 } nb_SessionInfo;
 
+/* How many events to fetch, and how long to wait for one. */
 typedef struct _nb_Poll {
     bool has_max;
-    uint32_t max; /* events at most; default 64 */
+    uint32_t max; /* events at most, 1 or more; default 64 */
     bool has_wait;
     uint32_t wait; /* milliseconds to wait for the first, 0..60000; default 0 */
 } nb_Poll;
@@ -129,9 +134,9 @@ typedef struct _nb_SessionClose {
 } nb_SessionClose;
 
 typedef struct _nb_Closing {
-    struct nb_slice reason;
+    struct nb_slice reason; /* "shutdown", or "failure" of the control socket */
     bool has_deadline;
-    uint32_t deadline; /* milliseconds */
+    uint32_t deadline; /* milliseconds until the broker ends, whoever is left */
 } nb_Closing;
 
 /* The error slot of a response and the body of error events. */
@@ -141,12 +146,12 @@ typedef struct _nb_Error {
     struct nb_slice name; /* absent: "Error" */
     bool has_error_number;
     int32_t error_number; /* negative; of the broker's platform */
-    struct nb_slice syscall;
+    struct nb_slice syscall; /* what the system was asked for: connect, bind, listen, read, write, getaddrinfo */
     struct nb_slice address; /* the path for Unix sockets */
     bool has_port;
     int32_t port; /* -1 for a path that could not be listened on */
     struct nb_slice hostname; /* DNS */
-    struct nb_slice argument; /* the offending field */
+    struct nb_slice argument; /* the offending field, as it is called on the wire */
     struct nb_slice limit; /* the limit that was passed */
     pb_size_t supported_count;
     uint32_t supported[2]; /* [lowest, highest] protocol version */
@@ -161,39 +166,41 @@ typedef struct _nb_Error {
 
 /* Both ends of a TCP connection; empty for a Unix socket. */
 typedef struct _nb_Endpoints {
-    struct nb_slice local_address;
+    struct nb_slice local_address; /* of the broker's end, an IP address */
     bool has_local_port;
-    uint32_t local_port;
+    uint32_t local_port; /* of the broker's end */
     struct nb_slice local_family; /* "IPv4" or "IPv6" */
-    struct nb_slice remote_address;
+    struct nb_slice remote_address; /* of the peer's end, an IP address */
     bool has_remote_port;
-    uint32_t remote_port;
-    struct nb_slice remote_family;
+    uint32_t remote_port; /* of the peer's end */
+    struct nb_slice remote_family; /* "IPv4" or "IPv6" */
 } nb_Endpoints;
 
 typedef struct _nb_Connected {
     bool has_id;
-    uint64_t id;
+    uint64_t id; /* the new socket's, whoever chose it */
     bool has_endpoints;
     nb_Endpoints endpoints;
 } nb_Connected;
 
+/* Where something listens, or the local end of a connection: the first three for TCP, path for a Unix socket. */
 typedef struct _nb_Address {
-    struct nb_slice address;
+    struct nb_slice address; /* an IP address */
     struct nb_slice family; /* "IPv4" or "IPv6" */
     bool has_port;
-    uint32_t port;
+    uint32_t port; /* the one that the system chose, if it was asked to */
     struct nb_slice path; /* a Unix socket's */
 } nb_Address;
 
+/* How data is to be handed over. */
 typedef struct _nb_OnRead {
     bool has_size;
-    uint32_t size; /* largest data payload, 1..readChunk */
+    uint32_t size; /* bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect */
 } nb_OnRead;
 
 typedef struct _nb_SocketCreate {
     bool has_allow_half_open;
-    bool allow_half_open;
+    bool allow_half_open; /* the end of the peer does not end our side; default false */
     bool has_readable;
     bool readable; /* only with a descriptor; otherwise ignored */
     bool has_writable;
@@ -201,43 +208,45 @@ typedef struct _nb_SocketCreate {
     bool has_auto_release;
     bool auto_release; /* default true: the close event ends the id */
     bool has_read_chunk;
-    uint32_t read_chunk;
+    uint32_t read_chunk; /* bytes in one data event at most, 1 or more; above the limit readChunk it has no effect */
     bool has_onread;
-    nb_OnRead onread;
+    nb_OnRead onread; /* the smaller one of its size and readChunk holds */
     bool has_high_water_mark;
-    uint32_t high_water_mark; /* bytes; default 16384 */
+    uint32_t high_water_mark; /* queued bytes from which on a drain event follows; default 16384 */
     struct nb_slice encoding; /* as socket.setEncoding */
 } nb_SocketCreate;
 
 typedef struct _nb_Created {
     bool has_id;
-    uint64_t id;
+    uint64_t id; /* the new actor's, whoever chose it */
 } nb_Created;
 
+/* Where to, and how: one of port and path must be given. */
 typedef struct _nb_SocketConnect {
     bool has_port;
-    uint32_t port;
+    uint32_t port; /* of the peer, with host; text such as "0x50" is taken too */
     struct nb_slice host; /* default "localhost" */
     struct nb_slice path; /* a Unix socket; the TCP options are then ignored */
-    struct nb_slice local_address;
+    struct nb_slice local_address; /* IP address to connect from; default: the system chooses */
     bool has_local_port;
-    uint32_t local_port;
+    uint32_t local_port; /* port to connect from; default: the system chooses */
     bool has_family;
-    int32_t family; /* 0, 4 or 6 */
+    int32_t family; /* of the addresses to try: 4, 6, or 0 for both, the default */
     bool has_hints;
     int32_t hints; /* AI_ADDRCONFIG 0x20, AI_V4MAPPED 0x8, AI_ALL 0x10 */
     bool has_no_delay;
-    bool no_delay;
+    bool no_delay; /* small packets are not held back; default false */
     bool has_keep_alive;
-    bool keep_alive;
+    bool keep_alive; /* probes an idle connection; default false */
     bool has_keep_alive_initial_delay;
-    double keep_alive_initial_delay; /* milliseconds */
+    double keep_alive_initial_delay; /* milliseconds of idleness before the first probe, cut down to whole seconds; 0: the system's */
     bool has_timeout;
     double timeout; /* milliseconds, as socket.setTimeout */
     bool has_onread;
-    nb_OnRead onread;
+    nb_OnRead onread; /* as in socket.create */
 } nb_SocketConnect;
 
+/* What socket.create and socket.connect take, in one map. */
 typedef struct _nb_CreateConnection {
     bool has_create;
     nb_SocketCreate create;
@@ -246,8 +255,8 @@ typedef struct _nb_CreateConnection {
 } nb_CreateConnection;
 
 typedef struct _nb_SocketWrite {
-    struct nb_slice data;
-    struct nb_slice encoding; /* of a str; default utf8 */
+    struct nb_slice data; /* at most maxWrite bytes; text is sent in the encoding */
+    struct nb_slice encoding; /* of data that came as text, as socket.setEncoding; default utf8 */
 } nb_SocketWrite;
 
 typedef struct _nb_Written {
@@ -281,96 +290,98 @@ typedef struct _nb_SetTimeout {
     double timeout; /* milliseconds; 0: off */
 } nb_SetTimeout;
 
+/* What Node keeps as properties of a socket. */
 typedef struct _nb_SocketInfo {
-    struct nb_slice ready_state; /* opening, open, readOnly, writeOnly, closed */
+    struct nb_slice ready_state; /* opening, open (a fresh socket too), readOnly, writeOnly or closed */
     bool has_pending;
-    bool pending;
+    bool pending; /* not connected */
     bool has_connecting;
-    bool connecting;
+    bool connecting; /* on the way to a connection */
     bool has_destroyed;
-    bool destroyed;
+    bool destroyed; /* closing or closed */
     bool has_paused;
-    bool paused;
+    bool paused; /* does not read since socket.pause, or pauseOnConnect */
     bool has_refed;
-    bool refed;
+    bool refed; /* counts for session.idle while it is open */
     bool has_timeout;
-    double timeout;
+    double timeout; /* milliseconds; absent when none was ever set */
     bool has_bytes_read;
-    uint64_t bytes_read;
+    uint64_t bytes_read; /* from the peer so far */
     bool has_bytes_written;
-    uint64_t bytes_written; /* queued bytes included, as in Node */
+    uint64_t bytes_written; /* by the client so far, queued bytes included, as in Node */
     bool has_buffer_size;
     uint64_t buffer_size; /* queued bytes */
     bool has_writable_high_water_mark;
-    uint32_t writable_high_water_mark;
+    uint32_t writable_high_water_mark; /* as highWaterMark of socket.create */
     bool has_writable_need_drain;
-    bool writable_need_drain;
+    bool writable_need_drain; /* a drain event will follow */
     bool has_endpoints;
     nb_Endpoints endpoints;
     bool has_allow_half_open;
-    bool allow_half_open;
-    struct nb_slice encoding;
-    struct nb_slice kind; /* "tcp" or "pipe" */
+    bool allow_half_open; /* as in socket.create */
+    struct nb_slice encoding; /* of data events; absent: they carry bytes */
+    struct nb_slice kind; /* "tcp" or "pipe" (a Unix socket); absent before the first connect */
     bool has_server;
-    uint64_t server; /* id of the server that accepted it */
+    uint64_t server; /* id of the server that accepted it; else absent */
 } nb_SocketInfo;
 
 typedef struct _nb_Lookup {
     bool has_err;
-    nb_Error err;
-    struct nb_slice address;
+    nb_Error err; /* the name was not resolved; then there is no address */
+    struct nb_slice address; /* an IP address */
     bool has_family;
-    int32_t family;
-    struct nb_slice host;
+    int32_t family; /* 4 or 6 */
+    struct nb_slice host; /* the name that was asked for */
 } nb_Lookup;
 
 typedef struct _nb_Data {
-    struct nb_slice data;
+    struct nb_slice data; /* what the peer sent, in its order; text after socket.setEncoding */
 } nb_Data;
 
 typedef struct _nb_SocketClosed {
     bool has_had_error;
-    bool had_error;
+    bool had_error; /* an error event came before */
     bool has_bytes_read;
-    uint64_t bytes_read;
+    uint64_t bytes_read; /* from the peer, all in all */
     bool has_bytes_written;
-    uint64_t bytes_written;
+    uint64_t bytes_written; /* by the client, sent or not, as in Node */
 } nb_SocketClosed;
 
 typedef struct _nb_ServerCreate {
     bool has_allow_half_open;
-    bool allow_half_open;
+    bool allow_half_open; /* of its connections, as in socket.create */
     bool has_pause_on_connect;
-    bool pause_on_connect;
+    bool pause_on_connect; /* its connections are not read before socket.resume; default false */
     bool has_no_delay;
-    bool no_delay;
+    bool no_delay; /* of its connections, as in socket.connect */
     bool has_keep_alive;
-    bool keep_alive;
+    bool keep_alive; /* of its connections, as in socket.connect */
     bool has_keep_alive_initial_delay;
-    double keep_alive_initial_delay; /* milliseconds */
+    double keep_alive_initial_delay; /* milliseconds, of its connections, as in socket.connect */
     bool has_max_connections;
     uint32_t max_connections; /* absent: no limit; 0: drop all */
     bool has_read_chunk;
-    uint32_t read_chunk;
+    uint32_t read_chunk; /* of its connections, as in socket.create */
     bool has_high_water_mark;
-    uint32_t high_water_mark;
+    uint32_t high_water_mark; /* of its connections, as in socket.create */
 } nb_ServerCreate;
 
+/* Where to; with neither port nor path there must be no other field either. */
 typedef struct _nb_ServerListen {
     bool has_port;
-    uint32_t port;
-    struct nb_slice host; /* absent: "::", else "0.0.0.0" */
+    uint32_t port; /* 0, the default: the system chooses; text such as "0x50" is taken too */
+    struct nb_slice host; /* IP address, or a name of which the first address counts; absent: "::", else "0.0.0.0" */
     struct nb_slice path; /* ignored with port */
     bool has_backlog;
-    int32_t backlog; /* default 511 */
+    int32_t backlog; /* connections that wait to be accepted; default, and for 0 or less: 511 */
     bool has_exclusive;
-    bool exclusive;
+    bool exclusive; /* no sharing of the address; there is none without the feature group */
     bool has_readable_all;
-    bool readable_all; /* Unix path: mode bits for everybody */
+    bool readable_all; /* Unix path: all may read it */
     bool has_writable_all;
-    bool writable_all;
+    bool writable_all; /* Unix path: all may write to it, and so connect */
     bool has_ipv6_only;
-    bool ipv6_only;
+    bool ipv6_only; /* "::" takes no IPv4 connections; default false */
 } nb_ServerListen;
 
 typedef struct _nb_ServerSet {
@@ -380,25 +391,26 @@ typedef struct _nb_ServerSet {
 
 typedef struct _nb_Connections {
     bool has_count;
-    uint64_t count;
+    uint64_t count; /* connections accepted by the server that are not closed yet */
 } nb_Connections;
 
+/* The address is there while the server listens. */
 typedef struct _nb_ServerInfo {
     bool has_listening;
-    bool listening;
+    bool listening; /* takes connections */
     bool has_max_connections;
-    uint32_t max_connections;
+    uint32_t max_connections; /* absent: no limit */
     bool has_connections;
-    uint64_t connections;
+    uint64_t connections; /* as in server.getConnections */
     bool has_refed;
-    bool refed;
+    bool refed; /* counts for session.idle while it listens */
     bool has_address;
     nb_Address address;
 } nb_ServerInfo;
 
 typedef struct _nb_ServerConnection {
     bool has_socket;
-    uint64_t socket;
+    uint64_t socket; /* id of the new socket */
     bool has_endpoints;
     nb_Endpoints endpoints;
     bool has_peer;

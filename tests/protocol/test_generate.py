@@ -21,6 +21,13 @@ def test_committed_files_are_fresh():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_everything_is_explained():
+    committed = model.load(PROTOCOL)
+    silent = [f"{m.name}.{f.name}" for m in committed.messages for f in m.fields if not f.prose]
+    silent += [c.name for c in committed.methods + committed.events + committed.errors if not c.prose]
+    assert silent == []
+
+
 @pytest.fixture
 def schema(tmp_path):
     """Makes a schema of the given text and loads it."""
