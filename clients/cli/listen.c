@@ -1,5 +1,6 @@
 /* netbroker listen: takes connections, one at a time joined to stdin and stdout. */
 #include "command.h"
+#include "json.h"
 #include "relay.h"
 
 #include <stdlib.h>
@@ -91,15 +92,23 @@ static void on_connection(struct netbroker_server *server, void *context, struct
         enqueue(listener, socket);
 }
 
+static void announce_json(const struct netbroker_address *address)
+{
+    json_t *place = address->path[0]
+                        ? json_pack("{s:s}", "path", address->path)
+                        : json_pack("{s:s, s:s, s:i}", "address", address->address, "family",
+                                    address->family == 6 ? "IPv6" : "IPv4", "port", (int)address->port);
+    /* NULL for a path that is no UTF-8. */
+    json_t *object = json_pack("{s:o}", "listening", place ? place : json_null());
+    nb_cli_print_json(stderr, object, false);
+    json_decref(object);
+}
+
 static void announce(const struct nb_cli_options *options, const struct netbroker_address *address)
 {
-    bool is_path = address->path[0] != '\0';
-    if (options->json && is_path)
-        fprintf(stderr, "{\"listening\":{\"path\":\"%s\"}}\n", address->path);
-    else if (options->json)
-        fprintf(stderr, "{\"listening\":{\"address\":\"%s\",\"family\":\"IPv%u\",\"port\":%u}}\n",
-                address->address, address->family, address->port);
-    else if (is_path)
+    if (options->json)
+        announce_json(address);
+    else if (address->path[0])
         fprintf(stderr, "listening on %s\n", address->path);
     else
         fprintf(stderr, "listening on %s port %u\n", address->address, address->port);

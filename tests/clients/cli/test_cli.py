@@ -387,7 +387,7 @@ def test_listen_joins_one_connection(daemon):
 
 
 def test_listen_on_a_path_unlinks_it(daemon, tmp_path):
-    path = tmp_path / "here"
+    path = tmp_path / 'here "quoted"'
     with running(daemon, "listen", "--json", path) as process:
         assert json.loads(process.stderr.readline()) == {"listening": {"path": str(path)}}
         process.stdin.close()
