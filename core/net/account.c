@@ -240,6 +240,17 @@ void nb_event_send(struct nb_account *account, struct nb_event_message *event)
     nb_send(account->loop, account->session, &event->message);
 }
 
+void nb_event_send_texts(struct nb_account *account, struct nb_event_message *event, struct nb_texts *texts)
+{
+    if (texts->failed) {
+        nb_stop(account->loop, account->session);
+        nb_message_dispose(account->loop, &event->message);
+        return;
+    }
+    event->chunk = texts->chunk;
+    nb_event_send(account, event);
+}
+
 void nb_event_emit(struct nb_account *account, enum nb_event_index index, uint64_t target)
 {
     struct nb_event_message *event = nb_event_new(account, index, target);

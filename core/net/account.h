@@ -107,6 +107,9 @@ void nb_account_deactivate(struct nb_account *account);
 struct nb_event_message *nb_event_new(struct nb_account *account, enum nb_event_index index, uint64_t target);
 void nb_event_send(struct nb_account *account, struct nb_event_message *event);
 
+/* The same for an event whose body is made of texts, which it takes; without memory for them, as nb_event_new. */
+void nb_event_send_texts(struct nb_account *account, struct nb_event_message *event, struct nb_texts *texts);
+
 /* An event without a body to fill in. */
 void nb_event_emit(struct nb_account *account, enum nb_event_index index, uint64_t target);
 

@@ -165,12 +165,25 @@ void nb_texts_init(struct nb_texts *texts, struct nb_loop *loop, size_t size)
 {
     texts->chunk = nb_chunk_new(&loop->pool, size);
     texts->used = 0;
+    texts->failed = !texts->chunk;
 }
 
 void nb_texts_finish(struct nb_texts *texts)
 {
     nb_chunk_unref(texts->chunk);
     texts->chunk = NULL;
+}
+
+void nb_reply_texts(struct nb_loop *loop, struct nb_reply_to *reply, const void *result,
+                    struct nb_texts *texts)
+{
+    if (!texts->failed) {
+        nb_reply_result(loop, reply, result, texts->chunk);
+    } else if (!is_silent(reply)) {
+        nb_stop(loop, reply->session);
+        nb_reply_forget(reply);
+    }
+    nb_texts_finish(texts);
 }
 
 struct nb_slice nb_texts_add(struct nb_texts *texts, struct nb_slice text)

@@ -116,11 +116,16 @@ void nb_reply_forget(struct nb_reply_to *reply);
 struct nb_texts {
     struct nb_chunk *chunk; /* owned until nb_texts_finish */
     size_t used;
+    bool failed; /* no memory: all texts come out absent, and what they were for must not be sent */
 };
 
-/* Room for that many bytes; without memory all texts come out absent. */
+/* Room for that many bytes. All zero: no texts. */
 void nb_texts_init(struct nb_texts *texts, struct nb_loop *loop, size_t size);
 void nb_texts_finish(struct nb_texts *texts);
+
+/* nb_reply_result with a result that is made of texts, which it finishes. */
+void nb_reply_texts(struct nb_loop *loop, struct nb_reply_to *reply, const void *result,
+                    struct nb_texts *texts);
 
 /* Copies. Absent when there was no room. */
 struct nb_slice nb_texts_add(struct nb_texts *texts, struct nb_slice text);

@@ -65,8 +65,7 @@ void nb_server_answer_address(struct nb_server *server, struct nb_reply_to *repl
     struct nb_texts texts;
     nb_Address address;
     nb_server_fill_address(server, &texts, &address);
-    nb_reply_result(server->actor.loop, reply, &address, texts.chunk);
-    nb_texts_finish(&texts);
+    nb_reply_texts(server->actor.loop, reply, &address, &texts);
 }
 
 /* ---- the end ---- */
@@ -114,6 +113,13 @@ void nb_server_fail_listen(struct nb_server *server, struct nb_failure *failure)
     nb_server_update_activity(server);
 }
 
+void nb_server_remove_path(struct nb_server *server)
+{
+    if (server->path_length)
+        nb_unlink_socket(nb_server_path(server), &server->path_identity);
+    server->path_length = 0;
+}
+
 /* A listen that is still under way is answered as one that came too late. */
 void nb_server_unlisten(struct nb_server *server)
 {
@@ -128,9 +134,7 @@ void nb_server_unlisten(struct nb_server *server)
         return;
     }
     nb_waiter_leave(&server->waiter);
-    if (server->path_length)
-        nb_unlink_socket(nb_server_path(server), &server->path_identity);
-    server->path_length = 0;
+    nb_server_remove_path(server);
     nb_acceptor_close(server->acceptor);
     server->acceptor = NULL;
 }
@@ -277,8 +281,7 @@ void nb_on_server_info(struct nb_actor *self, struct nb_command **command)
     info.has_address = info.listening;
     if (info.listening)
         nb_server_fill_address(server, &texts, &info.address);
-    nb_reply_result(self->loop, &(*command)->reply, &info, texts.chunk);
-    nb_texts_finish(&texts);
+    nb_reply_texts(self->loop, &(*command)->reply, &info, &texts);
 }
 
 void nb_on_server_release(struct nb_actor *self, struct nb_command **command)

@@ -36,8 +36,7 @@ static void emit_drop(struct nb_server *server, int fd, const struct nb_address 
         nb_address_of_local(fd, &local);
     nb_texts_init(&texts, server->actor.loop, NB_ENDPOINTS_TEXT);
     nb_texts_endpoints(&texts, &local, remote, &event->body.endpoints);
-    event->chunk = texts.chunk;
-    nb_event_send(server->account, event);
+    nb_event_send_texts(server->account, event, &texts);
 }
 
 static void describe_peer(int fd, nb_Peer *peer)
@@ -57,7 +56,7 @@ static void describe_peer(int fd, nb_Peer *peer)
 /* A socket that nobody hears of is not kept. */
 static void emit_connection(struct nb_server *server, struct nb_socket *socket)
 {
-    struct nb_texts texts;
+    struct nb_texts texts = {0};
     struct nb_event_message *event = nb_event_new(server->account, NB_EVENT_SERVER_CONNECTION, server->name);
     if (!event) {
         nb_actor_stop(&socket->actor);
@@ -74,9 +73,8 @@ static void emit_connection(struct nb_server *server, struct nb_socket *socket)
         nb_texts_init(&texts, server->actor.loop, NB_ENDPOINTS_TEXT);
         body->has_endpoints = true;
         nb_texts_endpoints(&texts, &socket->local, &socket->remote, &body->endpoints);
-        event->chunk = texts.chunk;
     }
-    nb_event_send(server->account, event);
+    nb_event_send_texts(server->account, event, &texts);
 }
 
 static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)

@@ -9,7 +9,7 @@
 /* Counts as active for session.idle or not, as state and ref say. */
 void nb_server_update_activity(struct nb_server *server);
 
-/* The address for an answer or event; texts is initialised, the caller finishes it or gives its chunk away. */
+/* The address for an answer or event; texts is initialised; the caller sends or finishes it. */
 void nb_server_fill_address(const struct nb_server *server, struct nb_texts *texts, nb_Address *ret_address);
 void nb_server_answer_address(struct nb_server *server, struct nb_reply_to *reply);
 
@@ -21,6 +21,9 @@ void nb_server_fail_listen(struct nb_server *server, struct nb_failure *failure)
 
 /* Listens no more. */
 void nb_server_unlisten(struct nb_server *server);
+
+/* Removes the socket file of a server on a path; it is none any more. */
+void nb_server_remove_path(struct nb_server *server);
 
 /* Sends the close event, and answers who waits for it, unless something still holds it back. */
 void nb_server_emit_close_if_drained(struct nb_server *server);

@@ -15,8 +15,7 @@ static void emit_listening(struct nb_server *server)
     if (!event)
         return;
     nb_server_fill_address(server, &texts, &event->body.address);
-    event->chunk = texts.chunk;
-    nb_event_send(server->account, event);
+    nb_event_send_texts(server->account, event, &texts);
 }
 
 /* Takes the listening descriptor. */
@@ -26,6 +25,7 @@ static void start_accepting(struct nb_server *server, int fd)
     int status = nb_acceptor_open(server->actor.loop, &nb_server_acceptor_ops, server, fd, &server->acceptor);
     if (status < 0) {
         close(fd);
+        nb_server_remove_path(server);
         nb_server_fail_listen(server, nb_failure_system(status, "listen"));
         return;
     }

@@ -147,8 +147,7 @@ static void emit_lookup(struct nb_socket *socket, struct nb_failure *failure,
         event->body.lookup.family = address->family;
     }
     event->failure = nb_failure_ref(failure);
-    event->chunk = texts.chunk;
-    nb_event_send(socket->account, event);
+    nb_event_send_texts(socket->account, event, &texts);
 }
 
 static void emit_lookups(struct nb_socket *socket)
@@ -195,8 +194,7 @@ static void answer_connected(struct nb_socket *socket, struct nb_command *reques
         ends = &result.connected.endpoints;
     }
     nb_texts_endpoints(&texts, &socket->local, &socket->remote, ends);
-    nb_reply_result(socket->actor.loop, &request->reply, &result, texts.chunk);
-    nb_texts_finish(&texts);
+    nb_reply_texts(socket->actor.loop, &request->reply, &result, &texts);
     nb_message_dispose(socket->actor.loop, &request->message);
 }
 
@@ -208,8 +206,7 @@ static void emit_connect(struct nb_socket *socket)
         return;
     nb_texts_init(&texts, socket->actor.loop, NB_ENDPOINTS_TEXT);
     nb_texts_endpoints(&texts, &socket->local, &socket->remote, &event->body.endpoints);
-    event->chunk = texts.chunk;
-    nb_event_send(socket->account, event);
+    nb_event_send_texts(socket->account, event, &texts);
     nb_event_emit(socket->account, NB_EVENT_SOCKET_READY, socket->name);
 }
 

@@ -65,8 +65,7 @@ void nb_on_socket_info(struct nb_actor *self, struct nb_command **command)
     info.has_endpoints = true;
     nb_texts_endpoints(&texts, is_open ? &socket->local : &none, is_open ? &socket->remote : &none,
                        &info.endpoints);
-    nb_reply_result(self->loop, &(*command)->reply, &info, texts.chunk);
-    nb_texts_finish(&texts);
+    nb_reply_texts(self->loop, &(*command)->reply, &info, &texts);
 }
 
 void nb_on_socket_address(struct nb_actor *self, struct nb_command **command)
@@ -85,6 +84,5 @@ void nb_on_socket_address(struct nb_actor *self, struct nb_command **command)
     address.family = nb_slice_of(nb_address_family_name(&socket->local));
     address.has_port = true;
     address.port = socket->local.port;
-    nb_reply_result(self->loop, &(*command)->reply, &address, texts.chunk);
-    nb_texts_finish(&texts);
+    nb_reply_texts(self->loop, &(*command)->reply, &address, &texts);
 }

@@ -38,7 +38,7 @@ void client_open(struct client *client);
 void client_open_as(struct client *client, struct nb_rights rights);
 void client_close(struct client *client);
 
-/* Sends one frame; the broker's turns go on while it can't be taken. */
+/* Sends one frame; the broker's turns go on while it can't be taken. Dropped when the broker has closed. */
 void client_send(struct client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void client_send_bytes(struct client *client, const void *data, size_t length);
 

@@ -1,0 +1,298 @@
+/*
+ * Whole conversations, each again and again while the first, second, third ...
+ * allocation fails. Each run ends in order: with the right answers, with an
+ * error, or with the end of the session; and nothing is left.
+ *
+ * Left out: libuv ends the process when its table of watchers cannot grow. The
+ * table is made large enough beforehand.
+ */
+#include "client.h"
+#include "memory.h"
+#include "peer.h"
+#include "suite.h"
+#include "turns.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { WATCHED_FD = 200, FAILURES_MAX = 2000 };
+
+static struct client client;
+static bool is_over; /* the conversation has met its failure: an error, or the session's end */
+static bool
+    sockets_are_to_live; /* a socket that closes is the failure: a server had no memory for its other end */
+static char path[64];
+
+/* ---- the words of a conversation ---- */
+
+static void say(const char *frame)
+{
+    if (!is_over)
+        client_send(&client, "%s", frame);
+}
+
+static bool is_bad_news(const char *text)
+{
+    return (sockets_are_to_live && text_matches(text, "[2,'socket.close',*")) || strcmp(text, "end") == 0 ||
+           text_matches(text, "[1,*,{*'code':*},nil]") || text_matches(text, "[2,'*.error',*");
+}
+
+static void check_bad_news(const char *text, const char *expected)
+{
+    if (strcmp(text, "end") == 0 || text_matches(text, "[2,'socket.close',*"))
+        return;
+    ck_assert_msg(strstr(text, "'ENOMEM'") || strstr(text, "'ERR_NB_NO_SUCH_TARGET'"), "waiting for %s: %s",
+                  expected, text);
+}
+
+/* Passes frames over until the one that is meant, or what a failure leads to. */
+static void hear(const char *pattern)
+{
+    while (!is_over) {
+        if (text_matches(client_receive(&client), pattern))
+            return;
+        if (is_bad_news(client.text)) {
+            is_over = true;
+            check_bad_news(client.text, pattern);
+        }
+    }
+}
+
+static void ask(const char *frame, const char *answer)
+{
+    say(frame);
+    hear(answer);
+}
+
+/* Asks what can be asked only with a number of the last answer. */
+static void ask_with(const char *format, uint64_t number, const char *answer)
+{
+    char frame[256];
+    snprintf(frame, sizeof frame, format, (unsigned)number);
+    ask(frame, answer);
+}
+
+static uint64_t heard(const char *name)
+{
+    return is_over ? 0 : client_number(&client, name);
+}
+
+/* ---- conversations ---- */
+
+#define ENDPOINTS                                                                                            \
+    "'localAddress':'*','localPort':*,'localFamily':'IPv4','remoteAddress':'127.0.0.1','remotePort':*"
+
+static void exchange_and_end(void)
+{
+    sockets_are_to_live = true;
+    ask("[0,10,'socket.write',[3,'hello']]", "[2,'socket.data',[2,x'68656c6c6f']]");
+    ask("[0,11,'socket.write',[2,x'00ff',{}]]", "[2,'socket.data',[3,x'00ff']]");
+    sockets_are_to_live = false;
+    ask("[0,12,'socket.end',[3,'bye']]", "[2,'socket.end',[2,{}]]");
+    hear("[2,'socket.close',[*{'hadError':false,*");
+    hear("[2,'socket.close',[*{'hadError':false,*");
+    ask("[0,13,'server.close',[1]]", "[1,13,nil,{}]");
+}
+
+static void talk_over_tcp(void)
+{
+    ask("[0,1,'session.hello',[0,{'protocol':1}]]", "[1,1,nil,{'protocol':1,*'session':'s*','peer':*");
+    ask("[0,2,'server.create',[1,{'keepAlive':true,'noDelay':true}]]", "[1,2,nil,{'id':1}]");
+    ask("[0,3,'server.listen',[1,{'port':0,'host':'127.0.0.1'}]]",
+        "[2,'server.listening',[1,{'address':'127.0.0.1','family':'IPv4','port':*}]]");
+    hear("[1,3,nil,{'address':'127.0.0.1','family':'IPv4','port':*}]");
+    uint64_t port = heard("port");
+    ask_with("[0,4,'net.createConnection',[3,{'port':%u,'host':'127.0.0.1','timeout':60000}]]", port,
+             "[2,'socket.connect',[3,{" ENDPOINTS "*");
+    hear("[1,4,nil,{'id':3,*" ENDPOINTS "*");
+    exchange_and_end();
+}
+
+static void talk_over_tcp_with_a_name(void)
+{
+    ask("[0,1,'server.create',[1]]", "[1,1,nil,{'id':1}]");
+    ask("[0,2,'server.listen',[1,{'port':0,'host':'localhost'}]]", "[1,2,nil,*");
+    uint64_t port = heard("port");
+    ask("[0,3,'socket.create',[3]]", "[1,3,nil,{'id':3}]");
+    ask_with("[0,4,'socket.connect',[3,{'port':%u}]]", port,
+             "[2,'socket.lookup',[3,{'address':'*','family':*,'host':'localhost'}]]");
+    hear("[1,4,nil,{'localAddress':*");
+    exchange_and_end();
+}
+
+/* The client chooses no number, and learns it from the answer. */
+static void talk_without_numbers(void)
+{
+    ask("[0,1,'server.create',[0]]", "[1,1,nil,{'id':2}]");
+    ask("[0,2,'server.listen',[2]]", "[1,2,nil,{'address':'*");
+    ask_with("[0,3,'net.createConnection',[0,{'port':%u,'host':'localhost'}]]", heard("port"),
+             "[1,3,nil,{'id':4,'localAddress':*");
+    hear("[2,'socket.ready',[4,{}]]");
+    ask("[0,4,'socket.destroy',[4]]", "[2,'socket.close',[*,{'hadError':false,*");
+    ask("[0,5,'session.close',[0]]", "[1,5,nil,{}]");
+    hear("end");
+}
+
+static void talk_over_a_path(void)
+{
+    char frame[128];
+    ask("[0,1,'server.create',[1]]", "[1,1,nil,{'id':1}]");
+    snprintf(frame, sizeof frame, "[0,2,'server.listen',[1,{'path':'%s'}]]", path);
+    ask(frame, "[2,'server.listening',[1,{'path':'/tmp/*'}]]");
+    hear("[1,2,nil,{'path':'/tmp/*'}]");
+    snprintf(frame, sizeof frame, "[0,3,'net.createConnection',[3,{'path':'%s'}]]", path);
+    ask(frame, "[1,3,nil,{'id':3}]");
+    ask("[0,4,'server.info',[1]]", "[1,4,nil,{'listening':true,*'path':'/tmp/*");
+    exchange_and_end();
+}
+
+static void talk_in_polls(void)
+{
+    ask("[0,1,'session.hello',[0,{'events':'poll'}]]", "[1,1,nil,*");
+    ask("[0,2,'server.create',[1]]", "[1,2,nil,*");
+    ask("[0,3,'server.listen',[1,{'port':0,'host':'127.0.0.1'}]]", "[1,3,nil,*");
+    ask_with("[0,4,'net.createConnection',[3,{'port':%u,'host':'127.0.0.1'}]]", heard("port"), "[1,4,nil,*");
+    ask("[0,5,'session.poll',[0,{'max':1}]]", "[1,5,nil,[['server.listening',[1,{'address':'127.0.0.1'*]]]]");
+    ask("[0,6,'socket.write',[3,'0123456789012345678901234567890123456789012345678901234567890123456789']]",
+        "[1,6,nil,{'bytesWritten':70}]");
+    bool came = false;
+    while (!is_over && !came) {
+        ask("[0,7,'session.poll',[0,{'wait':5000}]]", "[1,7,nil,*");
+        came = strstr(client.text, "['socket.data',[2,x(70)]]") || strstr(client.text, "'socket.close'");
+    }
+    ask("[0,8,'session.poll',[0,{'wait':1}]]", "[1,8,nil,*");
+}
+
+static void talk_wrongly(void)
+{
+    uint16_t port;
+    int listener = peer_listen(&port);
+    close(listener); /* a port where nobody is */
+    ask("[0,1,'session.fly',[0]]", "[1,1,{'code':'ERR_NB_UNKNOWN_METHOD'*");
+    ask("[0,2,'socket.write',[9,'a']]", "[1,2,{'code':'ERR_NB_NO_SUCH_TARGET'*");
+    ask("[0,3,'socket.connect',[9,{'port':-1}]]", "[1,3,{'code':'ERR_SOCKET_BAD_PORT'*");
+    ask("[0,4,'socket.create',[1,{'autoRelease':false,'encoding':'hex'}]]", "[1,4,nil,*");
+    say("[2,'socket.setEncoding',[1,{'encoding':'klingon'}]]");
+    hear("[2,'session.error',[0,{'code':'ERR_UNKNOWN_ENCODING'*");
+    ask_with("[0,5,'socket.connect',[1,{'port':%u,'host':'127.0.0.1'}]]", port,
+             "[2,'socket.error',[1,{'code':'ECONNREFUSED'*");
+    hear("[2,'socket.close',[1,{'hadError':true*");
+    hear("[1,5,{'code':'ECONNREFUSED'*");
+    ask("[0,6,'socket.write',[1,'a']]", "[1,6,{'code':'ERR_STREAM_DESTROYED'*");
+    ask("[0,7,'socket.release',[1]]", "[1,7,nil,{}]");
+    ask("[0,8,'server.create',[3]]", "[1,8,nil,{'id':3}]");
+    ask("[0,9,'server.listen',[3,{'host':'192.0.2.1','port':0}]]",
+        "[2,'server.error',[3,{'code':'EADDRNOTAVAIL'*");
+    hear("[1,9,{'code':'EADDRNOTAVAIL'*");
+    ask("[0,10,'server.close',[3]]", "[1,10,{'code':'ERR_SERVER_NOT_RUNNING'*");
+    ask("[0,11,'server.release',[3]]", "[1,11,nil,{}]");
+    say("<c1>");
+    hear("[2,'session.error',[0,{'code':'ERR_NB_PROTOCOL'*");
+    hear("end");
+}
+
+static void talk_about_itself(void)
+{
+    ask("[0,1,'session.describe',[0]]", "[1,1,nil,{*'methods'*");
+    ask("[0,2,'session.info',[0]]", "[1,2,nil,{'sockets':0,*");
+    ask("[0,3,'session.ping',[0,{'a':1}]]", "[1,3,nil,{'a':1}]");
+    ask("[0,4,'server.create',[1,{'maxConnections':0}]]", "[1,4,nil,{'id':1}]");
+    ask("[0,5,'server.listen',[1,{'port':0,'host':'127.0.0.1'}]]", "[1,5,nil,*");
+    ask_with("[0,6,'net.createConnection',[3,{'port':%u,'host':'127.0.0.1','localAddress':'127.0.0.1'}]]",
+             heard("port"), "[1,6,nil,*");
+    ask("[0,7,'socket.setTimeout',[3,{'timeout':1}]]", "[1,7,*");
+    ask("[0,8,'server.getConnections',[1]]", "[1,8,nil,{'count':0}]");
+    ask("[0,9,'server.address',[1]]", "[1,9,nil,{'address':'127.0.0.1','family':'IPv4','port':*");
+}
+
+/* ---- running them ---- */
+
+/* Grown once, so that no run meets the failure that libuv does not survive. */
+static void grow_watcher_table(void)
+{
+    uv_poll_t poll;
+    int pair[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    int high = fcntl(pair[0], F_DUPFD_CLOEXEC, WATCHED_FD);
+    ck_assert_int_ge(high, WATCHED_FD);
+    ck_assert_int_eq(uv_poll_init(&broker_loop->uv, &poll, high), 0);
+    ck_assert_int_eq(uv_poll_start(&poll, UV_READABLE, NULL), 0);
+    uv_close((uv_handle_t *)&poll, NULL);
+    turn_until_quiet(broker_loop);
+    close(high);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void make_path(void)
+{
+    strcpy(path, "/tmp/nb-failing-XXXXXX");
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    unlink(path);
+}
+
+/* True when the allocation that was to fail was asked for. */
+static bool run_failing(void (*conversation)(void), uint64_t failing)
+{
+    int64_t live = nb_memory_live();
+    int descriptors = count_descriptors();
+    is_over = sockets_are_to_live = false;
+    broker_start();
+    grow_watcher_table();
+    client_open(&client);
+    uint64_t before = nb_memory_requests();
+    nb_memory_fail_after(failing);
+    conversation();
+    bool has_failed = nb_memory_requests() - before >= failing;
+    ck_assert_msg(!is_over || has_failed, "ended without a failure: %s", client.text);
+    client_close(&client);
+    broker_end();
+    nb_memory_fail_after(0);
+    ck_assert_int_eq(nb_memory_live(), live);
+    ck_assert_int_eq(count_descriptors(), descriptors);
+    return has_failed;
+}
+
+static void run_all_failures(void (*conversation)(void))
+{
+    uint64_t failing = 1;
+    make_path();
+    ck_assert(!run_failing(conversation, FAILURES_MAX)); /* all is well when none fails */
+    while (run_failing(conversation, failing)) {
+        ck_assert_msg(access(path, F_OK) < 0, "a socket file is left after failure %u", (unsigned)failing);
+        ck_assert_uint_lt(failing++, FAILURES_MAX);
+    }
+    ck_assert_uint_gt(failing, 10); /* there was something to fail */
+}
+
+#define CONVERSATION(name)                                                                                   \
+    START_TEST(name##_)                                                                                      \
+    {                                                                                                        \
+        run_all_failures(name);                                                                              \
+    }                                                                                                        \
+    END_TEST
+
+CONVERSATION(talk_over_tcp)
+CONVERSATION(talk_over_tcp_with_a_name)
+CONVERSATION(talk_without_numbers)
+CONVERSATION(talk_over_a_path)
+CONVERSATION(talk_in_polls)
+CONVERSATION(talk_wrongly)
+CONVERSATION(talk_about_itself)
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        talk_over_tcp_,        talk_over_tcp_with_a_name_,
+        talk_without_numbers_, talk_over_a_path_,
+        talk_in_polls_,        talk_wrongly_,
+        talk_about_itself_,    NULL,
+    };
+    return run_suite("failing allocations", tests);
+}
