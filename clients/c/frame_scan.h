@@ -20,7 +20,7 @@ struct nbc_frame_scan {
  * `bytes` is the start of the frame; what an earlier call has seen must be
  * unchanged. 1: complete, its size in scan->at. 0: more bytes are needed.
  * -EBADMSG: no frame. -EMSGSIZE: it will pass `max` bytes.
- * Start with a scan of all zero.
+ * Start with a scan of all zero; after a complete frame, only at is to be zeroed for the next.
  */
 int nbc_frame_scan(struct nbc_frame_scan *scan, const unsigned char *bytes, size_t available, size_t max);
 

@@ -6,7 +6,8 @@
  * (level-triggered) and call netbroker_dispatch() when it is ready: it reads,
  * calls back, writes, and never blocks. Callbacks run only inside
  * netbroker_dispatch() and the functions that wait (netbroker_wait(), ..._wait(),
- * netbroker_stream_*), and may call anything here but those.
+ * netbroker_stream_*), and may call anything here but those. Only the release
+ * of a borrowed write may come from any function.
  *
  * Threads: a session and all that belongs to it are one thread's at a time.
  * Two sessions share nothing. The library starts no thread, installs no signal
@@ -138,6 +139,12 @@ struct netbroker_options {
 };
 
 /*
+ * Where netbroker_connect(path) would look: writes the path and its NUL to `out`,
+ * also to tell a user. 0, -EDESTADDRREQ, or -ENAMETOOLONG.
+ */
+int netbroker_find_path(const char *path, char *out, size_t size);
+
+/*
  * Connects to the broker at `path`; NULL means $NETBROKER_SOCKET, else
  * $XDG_RUNTIME_DIR/netbroker.sock. `options` may be NULL.
  * Errors: -ENOENT, -ECONNREFUSED (nobody listens), -EAGAIN (backlog stayed full),
@@ -246,10 +253,11 @@ void netbroker_socket_set_events(struct netbroker_socket *socket,
 
 /*
  * Writes all of it or nothing. The first copies; the second borrows the bytes
- * until it calls `release` (it may do so before it returns; never when it fails).
+ * until it calls `release` (perhaps before it returns; never when it fails).
+ * What cannot be sent yet, because much is under way already, waits in the library.
  * 0: taken. 1: taken, and now wait for on_drain before writing more.
  * Errors: -EPIPE (ended, destroyed or failed), -ENOBUFS (would pass
- * max_unflushed, which a lone write may, or there are too many requests), -ENOMEM, -ENOTCONN.
+ * max_unflushed, which a lone write may, or too many requests are open), -ENOMEM, -ENOTCONN.
  */
 int netbroker_socket_write(struct netbroker_socket *socket, const void *bytes, size_t length);
 int netbroker_socket_write_borrowed(struct netbroker_socket *socket, const void *bytes, size_t length,

@@ -182,7 +182,7 @@ static int handle_input(struct netbroker_session *session)
         if (result <= 0)
             break;
         size_t size = session->scan.at;
-        session->scan = (struct nbc_frame_scan){0};
+        session->scan.at = 0;
         at += size;
         result = handle_frame(session, (struct netbroker_cursor){start, start + size});
         if (result < 0)

@@ -129,7 +129,7 @@ int netbroker_open(int fd, const struct netbroker_options *options, struct netbr
     return 0;
 }
 
-static int find_path(const char *path, char *out, size_t size)
+int netbroker_find_path(const char *path, char *out, size_t size)
 {
     const char *directory = getenv("XDG_RUNTIME_DIR");
     if (!path)
@@ -158,7 +158,7 @@ int netbroker_connect(const char *path, const struct netbroker_options *options,
                       struct netbroker_session **ret_session)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int result = find_path(path, address.sun_path, sizeof address.sun_path);
+    int result = netbroker_find_path(path, address.sun_path, sizeof address.sun_path);
     if (result < 0)
         return result;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -3,6 +3,7 @@
 #include "json.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,10 +24,12 @@ int nb_cli_open(const struct nb_cli_options *options, const struct netbroker_ses
     int result = netbroker_connect(options->socket, &session, ret_session);
     if (result == 0)
         return NB_CLI_OK;
-    if (result == -EDESTADDRREQ)
+    char path[PATH_MAX];
+    if (netbroker_find_path(options->socket, path, sizeof path) < 0)
         fprintf(stderr, "netbroker: no broker named: give --socket PATH or set NETBROKER_SOCKET\n");
     else
-        nb_cli_complain("cannot reach the broker", result);
+        fprintf(stderr, "netbroker: cannot reach a broker at %s: %s (netbroker serve starts one)\n", path,
+                strerror(-result));
     return NB_CLI_NO_BROKER;
 }
 

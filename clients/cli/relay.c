@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { READ_SIZE = 64 << 10, PENDING_HIGH = 256 << 10, PENDING_LOW = 64 << 10 };
@@ -106,10 +107,13 @@ static void on_data(struct netbroker_socket *socket, void *context, const void *
     pace(relay);
 }
 
+/* Standard input may be the same socket and hold it open: so it is shut, too. */
 static void close_output(struct nb_cli_relay *relay)
 {
-    if (relay->peer_ended && !relay->keep_stdout && relay->head == relay->length)
-        close(STDOUT_FILENO);
+    if (!relay->peer_ended || relay->keep_stdout || relay->head != relay->length)
+        return;
+    shutdown(STDOUT_FILENO, SHUT_WR);
+    close(STDOUT_FILENO);
 }
 
 /* At most PIPE_BUF at a time: after POLLOUT a pipe takes that without blocking, so the session goes on. */
