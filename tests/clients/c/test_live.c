@@ -548,6 +548,15 @@ START_TEST(a_broker_that_is_not_there_is_an_errno)
     unsetenv("NETBROKER_SOCKET");
     unsetenv("XDG_RUNTIME_DIR");
     ck_assert_int_eq(netbroker_connect(NULL, NULL, &session), -EDESTADDRREQ);
+    char path[100] = "untouched";
+    ck_assert_int_eq(netbroker_find_path(NULL, path, sizeof path), -EDESTADDRREQ);
+    setenv("XDG_RUNTIME_DIR", "/run/me", 1);
+    ck_assert_int_eq(netbroker_find_path(NULL, path, sizeof path), 0);
+    ck_assert_str_eq(path, "/run/me/netbroker.sock");
+    ck_assert_int_eq(netbroker_find_path("/given", path, sizeof path), 0);
+    ck_assert_str_eq(path, "/given");
+    ck_assert_int_eq(netbroker_find_path("/given", path, 6), -ENAMETOOLONG);
+    unsetenv("XDG_RUNTIME_DIR");
     ck_assert_int_eq(netbroker_connect("", NULL, &session), -EDESTADDRREQ);
     ck_assert_int_eq(netbroker_connect("/nonexistent/nb.sock", NULL, &session), -ENOENT);
     ck_assert_int_eq(netbroker_connect(long_path, NULL, &session), -ENAMETOOLONG);

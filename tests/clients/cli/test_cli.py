@@ -248,6 +248,27 @@ def test_the_peers_end_closes_stdout_while_stdin_goes_on(daemon):
     assert bytes(heard) == b"and still"
 
 
+def test_one_socket_may_be_both_stdin_and_stdout(daemon):
+    """As an inetd or socat gives it: closing stdout alone would not end the socket that stdin holds open."""
+    heard = bytearray()
+
+    def handle(peer):
+        peer.sendall(b"all I have")
+        peer.shutdown(socket.SHUT_WR)
+        heard.extend(peers.read_to_end(peer))
+    listener, thread = serve_once(handle)
+    ours, theirs = socket.socketpair()
+    with ours, running(daemon, "connect", f"127.0.0.1:{peers.port_of(listener)}", stdin=theirs, stdout=theirs) as process:
+        theirs.close()
+        ours.settimeout(DEADLINE)
+        assert peers.read_to_end(ours) == b"all I have"
+        ours.sendall(b"and still")
+        ours.shutdown(socket.SHUT_WR)
+        assert process.wait(DEADLINE) == 0
+    thread.join(DEADLINE)
+    assert bytes(heard) == b"and still"
+
+
 def test_connect_carries_a_lot_both_ways_at_once(daemon):
     data = noise(16 << 20)
 
