@@ -3,7 +3,7 @@
 // All texts and bytes are hex, texts of their UTF-8: JSON has no way to write what is not valid.
 import { StringDecoder } from 'node:string_decoder';
 
-const [count = 40, seed = 1] = process.argv.slice(2).map(Number);
+const [count = 60, seed = 1] = process.argv.slice(2).map(Number);
 const encodings = ['utf8', 'utf16le', 'latin1', 'ascii', 'base64', 'base64url', 'hex'];
 
 let state = seed;
@@ -16,7 +16,8 @@ function random(below) { // mulberry32
 const pick = (list) => list[random(list.length)];
 const repeat = (most, make) => Array.from({ length: random(most + 1) }, make);
 
-const characters = ['a', '=', '-', '_', '+', '/', ' ', '\n', 'é', 'ř', 'İ', '€', '\u2603', '\ufeff', '\ufffd', '😀', '\u{10ffff}', '\0'];
+const characters = ['a', '=', '-', '_', '+', '/', ' ', '\n', 'é', 'ř', 'İ', '€', '\u2603', '\ufeff', '\ufffd', '\0',
+  '\u07ff', '\u0800', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '😀', '🚀', '\u{10ffff}'];
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_';
 const textMakers = {
   any: () => repeat(12, () => pick(characters)).join(''),
@@ -30,8 +31,8 @@ const awkward = [0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc
 const bytesMakers = [
   () => Buffer.from(repeat(12, () => pick(awkward))),
   () => Buffer.from(repeat(12, () => random(256))),
-  () => Buffer.concat(repeat(6, () => {
-    const whole = Buffer.from(pick(characters), pick(['utf8', 'utf16le']));
+  (encoding) => Buffer.concat(repeat(8, () => {
+    const whole = Buffer.from(pick(characters), encoding === 'utf16le' ? 'utf16le' : 'utf8');
     return whole.subarray(0, random(4) ? whole.length : random(whole.length + 1));
   })),
 ];
@@ -56,7 +57,7 @@ function encodeVector(encoding) {
 // Halves of a pair that Node returns in two strings are one character only when these are joined: then
 // there are no pieces to compare.
 function decodeVector(encoding) {
-  const chunks = cut(pick(bytesMakers)());
+  const chunks = cut(pick(bytesMakers)(encoding));
   const decoder = new StringDecoder(encoding);
   const pieces = [...chunks.map((chunk) => decoder.write(chunk)), decoder.end()];
   const vector = { encoding, chunks: chunks.map((chunk) => chunk.toString('hex')), text: hexOf(pieces.join('')) };

@@ -73,6 +73,31 @@ START_TEST(texts_become_the_bytes_of_node)
 }
 END_TEST
 
+START_TEST(text_that_is_not_utf8_stays_within_the_bound)
+{
+    static const uint8_t bytes[] = {0xf0, 0x90, 0x80, 0xff, 0xe2, 0x82, 0x41, 0x80, 0xed, 0xa0, 0x80, 0xc3};
+    for (enum nb_encoding encoding = NB_UTF8; encoding <= NB_HEX; encoding++)
+        for (size_t length = 0; length <= sizeof bytes; length++) {
+            size_t bound = nb_encode_bound(encoding, length);
+            uint8_t *out = malloc(bound ? bound : 1), *text = malloc(length ? length : 1);
+            memcpy(text, bytes, length);
+            ck_assert_uint_le(nb_encode_text(encoding, (struct nb_slice){text, length}, out), bound);
+            free(text);
+            free(out);
+        }
+}
+END_TEST
+
+START_TEST(each_broken_start_is_one_replacement)
+{
+    static const uint8_t text[] = {0xf0, 0x90, 0x80, 'A', 0xe0, 0x80, 0xed, 0xa0};
+    static const uint8_t wanted[] = {0xfd, 0xff, 'A', 0, 0xfd, 0xff, 0xfd, 0xff, 0xfd, 0xff, 0xfd, 0xff};
+    uint8_t out[2 * sizeof text];
+    ck_assert_uint_eq(nb_encode_text(NB_UTF16LE, (struct nb_slice){text, sizeof text}, out), sizeof wanted);
+    ck_assert_mem_eq(out, wanted, sizeof wanted);
+}
+END_TEST
+
 /* Decodes a chunk, or the end when hex is NULL, and adds what it gave to a list. */
 static void decode_piece(struct nb_decoder *decoder, const char *hex, json_t *pieces, char **joined)
 {
@@ -134,6 +159,7 @@ START_TEST(names_are_those_of_node)
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         assert_named(known[i][0], known[i][1]);
+    ck_assert_str_eq(nb_encoding_name(NB_ENCODING_NONE), "");
 }
 END_TEST
 
@@ -162,7 +188,9 @@ END_TEST
 int main(void)
 {
     return run_suite("encoding",
-                     (const TTest *[]){texts_become_the_bytes_of_node, chunks_become_the_texts_of_node,
+                     (const TTest *[]){texts_become_the_bytes_of_node,
+                                       text_that_is_not_utf8_stays_within_the_bound,
+                                       each_broken_start_is_one_replacement, chunks_become_the_texts_of_node,
                                        names_are_those_of_node, other_names_are_unknown,
                                        without_an_encoding_bytes_stay_bytes, NULL});
 }
