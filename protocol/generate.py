@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from generator import c_code, clients, documents, model
+from generator import c_code, clients, documents, fuzz, model
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,6 +25,7 @@ def outputs(directory):
         "docs/protocol.md": documents.protocol_md(schema, template),
         "clients/python/netbroker/_schema.py": clients.schema_py(schema),
         "clients/c/schema.h": clients.schema_h(schema),
+        "fuzz/frame.dict": fuzz.frame_dict(schema),
     }
 
 
