@@ -61,7 +61,8 @@ install_missing() (
     # shellcheck disable=SC2086 # a list of words
     if ! apt_install $missing >"$log" 2>&1 </dev/null; then
         say "fetching the package lists"
-        if ! { as_root apt-get -qq update && apt_install $missing; } >>"$log" 2>&1 </dev/null; then
+        as_root apt-get -qq update >>"$log" 2>&1 </dev/null || : # some source may fail that is not needed
+        if ! apt_install $missing >>"$log" 2>&1 </dev/null; then
             cat "$log" >&2
             say "apt-get failed, see above"
             return 1

@@ -27,8 +27,19 @@ def blocks(document) -> List[Block]:
             for _, kind, name, text in FENCE.findall(document.read_text())]
 
 
+def all_documents():
+    """Below the top of the sources."""
+    parts = [part for part in ROOT.iterdir()
+             if part.is_dir() and part.name not in ELSEWHERE and not part.name.startswith("build-")]
+    return sorted([*ROOT.glob("*.md"), *(file for part in parts for file in part.rglob("*.md"))])
+
+
 def documents():
-    """Those with something to run, below the top of the sources."""
-    found = [*ROOT.glob("*.md"), *(file for part in ROOT.iterdir() if part.is_dir() and part.name not in ELSEWHERE
-                                   and not part.name.startswith("build-") for file in part.rglob("*.md"))]
-    return sorted(file for file in found if any(block.kind == "run" for block in blocks(file)))
+    """Those with something to run."""
+    return [file for file in all_documents() if any(block.kind == "run" for block in blocks(file))]
+
+
+def links_of(document):
+    """Relative ones, without what stands behind the #."""
+    targets = re.findall(r"\]\(([^)#\s]*)[^)]*\)", document.read_text())
+    return [target for target in targets if target and "://" not in target]

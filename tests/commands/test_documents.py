@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from commands.documents import ELSEWHERE, ROOT, blocks, documents
+from commands.documents import ELSEWHERE, ROOT, all_documents, blocks, documents, links_of
 
 DEADLINE = 300
 
@@ -45,3 +45,9 @@ def shell(text, folder, environment):
                           timeout=DEADLINE)
     assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+@pytest.mark.parametrize("document", all_documents(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_links_lead_somewhere(document):
+    missing = [link for link in links_of(document) if not (document.parent / link).exists()]
+    assert not missing
