@@ -9,6 +9,9 @@
 #define uthash_malloc(size) nb_malloc(size)
 #define uthash_free(memory, size) nb_free(memory)
 
+/* uthash's hash function falls through its cases on purpose. */
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+
 #include "handles.h"
 
 #include <uv.h>
