@@ -226,6 +226,13 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
         finish_closing(socket);
 }
 
+/* What the peer has sent and nobody read would turn the close into a reset, which takes our last bytes away. */
+static void close_gracefully(struct nb_socket *socket)
+{
+    nb_stream_discard_input(&socket->stream);
+    nb_socket_close(socket, NULL);
+}
+
 static void on_linger_limit(struct nb_timer *timer)
 {
     nb_socket_close((struct nb_socket *)((char *)timer - offsetof(struct nb_socket, timer)), NULL);
@@ -258,7 +265,7 @@ static void stop(struct nb_actor *self)
         break;
     case NB_SOCKET_OPEN:
         if (socket->has_finished)
-            nb_socket_close(socket, NULL);
+            close_gracefully(socket);
         else
             linger(socket);
         break;
@@ -327,6 +334,8 @@ void nb_on_socket_destroy(struct nb_actor *self, struct nb_command **command)
         return;
     }
     struct nb_failure *failure = params->has_error ? nb_failure_of_client(&params->error) : NULL;
+    if (nb_socket_is_connecting(socket))
+        nb_socket_answer_held(socket, NULL);
     if (!nb_socket_is_destroyed(socket))
         answer_requests(socket);
     nb_socket_keep_request(socket, nb_command_take(command));

@@ -121,7 +121,6 @@ static struct nb_dial *new_dial(struct nb_socket *socket, const nb_SocketConnect
     dial->port = (uint16_t)options->port;
     dial->local_port = (uint16_t)options->local_port;
     dial->local.port = dial->local_port;
-    dial->holds_events = socket->name % 2 == 0;
     return dial;
 }
 
@@ -160,6 +159,8 @@ static struct nb_failure *dial(struct nb_socket *socket, const nb_SocketConnect 
     if (socket->state == NB_SOCKET_CLOSED)
         begin_life(socket);
     socket->dial = new;
+    new->holds_events =
+        (*command)->reply.method->index == NB_METHOD_NET_CREATE_CONNECTION && socket->name % 2 == 0;
     socket->is_pipe = options->path.data != NULL;
     if (options->has_no_delay)
         socket->no_delay = options->no_delay;

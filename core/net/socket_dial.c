@@ -229,6 +229,7 @@ void nb_socket_answer_held(struct nb_socket *socket, struct nb_failure *failure)
     struct nb_command *request = socket->dial->holds_events ? nb_socket_next_request(socket) : NULL;
     if (!request)
         return;
+    socket->dial->holds_events = false;
     nb_reply_fail(socket->actor.loop, &request->reply,
                   failure ? nb_failure_ref(failure) : nb_failure_socket_closed());
     nb_message_dispose(socket->actor.loop, &request->message);

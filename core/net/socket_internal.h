@@ -71,7 +71,7 @@ void nb_socket_lookup_answered(struct nb_socket *socket, const struct nb_lookup_
 void nb_socket_dial_next(struct nb_socket *socket);
 void nb_socket_drop_dial(struct nb_socket *socket);
 
-/* Tells of a dial that ended: the answer to its request, if it is the first of the open ones, with the failure. */
+/* Answers a creation whose id the client does not know, with the failure (NULL: closed), then tells of the lookup. Once. */
 void nb_socket_answer_held(struct nb_socket *socket, struct nb_failure *failure);
 
 /* ---- socket_write.c ---- */

@@ -1,7 +1,7 @@
 #include "driver.h"
 
-#include "memory.h"
 #include "pattern.h"
+#include "resolver.h"
 #include "turns.h"
 
 #include <check.h>
@@ -228,12 +228,8 @@ void driver_send(struct nb_actor_id to, uint32_t msgid, enum nb_method_index ind
     struct nb_command *command = nb_command_new(driver_loop);
     const struct nb_method *method = &nb_methods[index];
     command->run = run;
-    struct nb_socket *named = driver_look(to); /* a server's name lies elsewhere; no test looks at it */
-    command->reply = (struct nb_reply_to){.session = driver->id,
-                                          .method = method,
-                                          .target = named ? named->name : 0,
-                                          .msgid = msgid,
-                                          .is_notification = msgid == 0};
+    command->reply = (struct nb_reply_to){
+        .session = driver->id, .method = method, .msgid = msgid, .is_notification = msgid == 0};
     memset(&command->params, 0, method->params->size);
     if (params)
         memcpy(&command->params, params, method->params->size);

@@ -41,7 +41,8 @@ struct nb_socket *driver_look(struct nb_actor_id id);
  * Sends a command; msgid 0 makes it a notification. params is the struct of the
  * method, NULL for an empty body; its slices must be static.
  */
-#define DRIVE(to, msgid, METHOD, method, params) driver_send(to, msgid, NB_METHOD_##METHOD, nb_on_##method, params)
+#define DRIVE(to, msgid, METHOD, method, params)                                                             \
+    driver_send(to, msgid, NB_METHOD_##METHOD, nb_on_##method, params)
 void driver_send(struct nb_actor_id to, uint32_t msgid, enum nb_method_index index, nb_handler *run,
                  const void *params);
 
@@ -64,9 +65,10 @@ void expect_silence(void);
 bool driver_is_gone(struct nb_actor_id id);
 
 nb_handler nb_on_socket_create, nb_on_socket_connect, nb_on_net_create_connection, nb_on_socket_write,
-    nb_on_socket_end, nb_on_socket_destroy, nb_on_socket_reset_and_destroy, nb_on_socket_pause, nb_on_socket_resume,
-    nb_on_socket_set_encoding, nb_on_socket_set_keep_alive, nb_on_socket_set_no_delay, nb_on_socket_set_timeout,
-    nb_on_socket_ref, nb_on_socket_unref, nb_on_socket_address, nb_on_socket_info, nb_on_socket_release;
+    nb_on_socket_end, nb_on_socket_destroy, nb_on_socket_reset_and_destroy, nb_on_socket_pause,
+    nb_on_socket_resume, nb_on_socket_set_encoding, nb_on_socket_set_keep_alive, nb_on_socket_set_no_delay,
+    nb_on_socket_set_timeout, nb_on_socket_ref, nb_on_socket_unref, nb_on_socket_address, nb_on_socket_info,
+    nb_on_socket_release;
 nb_handler nb_on_server_create, nb_on_server_listen, nb_on_server_close, nb_on_server_address,
     nb_on_server_get_connections, nb_on_server_set, nb_on_server_ref, nb_on_server_unref, nb_on_server_info,
     nb_on_server_release;

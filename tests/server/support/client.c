@@ -300,21 +300,6 @@ size_t client_receive_data(struct client *client, void *ret_payload, size_t size
     return payload.length;
 }
 
-bool text_matches(const char *text, const char *pattern)
-{
-    for (; *pattern != '*'; text++, pattern++) {
-        if (*text != *pattern)
-            return false;
-        if (!*text)
-            return true;
-    }
-    do {
-        if (text_matches(text, pattern + 1))
-            return true;
-    } while (*text++);
-    return false;
-}
-
 void client_expect(struct client *client, const char *pattern)
 {
     const char *text = client_receive(client);

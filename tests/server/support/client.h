@@ -7,6 +7,7 @@
 #define NB_TEST_CLIENT_H
 
 #include "host.h"
+#include "pattern.h"
 #include "session_limits.h"
 
 #include <stdint.h>
@@ -65,7 +66,5 @@ bool client_hears_nothing(struct client *client);
 
 /* The number behind 'name' in the last frame. */
 uint64_t client_number(const struct client *client, const char *name);
-
-bool text_matches(const char *text, const char *pattern);
 
 #endif
