@@ -17,6 +17,7 @@ import msgpack
 from ._schema import PROTOCOL_VERSION
 from .errors import NoBrokerError, SessionLost, from_map
 from .names import StrPath
+from .window import SessionWindow
 
 CLIENT = {"name": "netbroker-python", "version": "0.1.0"}
 
@@ -57,7 +58,7 @@ class Session(asyncio.BufferedProtocol):
         self.features: List[str] = []
         self.broker: Dict[str, str] = {}
         self.name = ""
-        self.in_flight = 0  # payload bytes sent whose delivery to the kernel was asked for
+        self.window = SessionWindow()
         self._loop = asyncio.get_running_loop()
         self._actors: Dict[int, Actor] = {0: self}
         self._open_requests: Dict[int, Settle] = {}

@@ -1,28 +1,19 @@
 """asyncio's transport over one socket of the broker.
 
 What is written counts as buffered until the broker has given it to the kernel.
-To know that, writes are sent as requests, whose answer says so, with one
-exception that saves most of the answers: up to SLACK bytes may be on their way
-unasked, as they might in a kernel's buffer.
 """
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Deque, Dict, Mapping, Optional, Tuple
 
 from .errors import SessionLost, from_map
+from .outgoing import SLACK, Outgoing, Payload
 from .session import Failure, Session
 from .socket import Socket
 
-Payload = Union[bytes, bytearray, memoryview]
-
 WRITE_HIGH = 256 * 1024  # bytes buffered at which the protocol is told to pause
-SLACK = 16 * 1024  # bytes sent without asking when they have reached the kernel
-CHUNK = 64 * 1024  # bytes of payload in one frame, unless maxWrite is less
-WORTH_SPARING = 8 * 1024  # bytes of a payload above which copying costs more than care
-SOCKET_WINDOW = 256 * 1024  # bytes in flight of one socket
-SESSION_WINDOW = 1024 * 1024  # of all; at 2 MiB the broker stops listening to the session
 
 
 class SocketTransport(asyncio.Transport):
@@ -32,8 +23,8 @@ class SocketTransport(asyncio.Transport):
     `peername`, `sockname`, `peercred` (who connected to a Unix path: uid, gid,
     pid) and `netbroker` (a `Socket`, for keep-alive, timeouts and the like).
 
-    While reading is paused, what was already on its way is held here, at most
-    what the broker lets queue to one session (1 MiB) and the Unix socket's buffer.
+    While reading is paused, what was on its way when the broker heard of it is
+    held here: mostly less than the 1 MiB that the broker queues for a session.
     """
 
     def __init__(
@@ -56,13 +47,7 @@ class SocketTransport(asyncio.Transport):
         self._held: Deque[Tuple[str, Any]] = deque()  # events that came while paused
         self._peer_ended = False
 
-        self._chunk = min(CHUNK, session.max_write)
-        self._queue: Deque[Payload] = deque()
-        self._queued = 0  # bytes in _queue
-        self._asked = 0  # bytes sent up to the last request's end
-        self._unasked = 0  # bytes sent since
-        self._in_flight = 0  # of the bytes asked for, those that no kernel has yet
-        self._requests = 0  # writes that are not answered
+        self._outgoing = Outgoing(session, target, self._moved)
         self._eof = False  # nothing more may be written
         self._end_sent = False
         self._finished = False  # the kernel has all bytes and the FIN
@@ -150,11 +135,10 @@ class SocketTransport(asyncio.Transport):
     def _lose(self, error: Optional[BaseException]) -> None:
         """The connection is gone; the protocol hears of it once."""
         self._session.remove(self._target)
-        self._session.in_flight -= self._in_flight
-        self._in_flight = self._queued = self._requests = 0
-        self._queue.clear()
+        self._closing = self._eof = self._end_sent = True
+        self._protocol_paused = False
         self._held.clear()
-        self._closing = self._eof = True
+        self._outgoing.drop()
         if self._open:
             self._open = False
             self._session.guard(self._protocol.connection_lost, error)
@@ -201,66 +185,19 @@ class SocketTransport(asyncio.Transport):
             return
         if self._eof:
             raise RuntimeError("cannot call write() after write_eof()")
-        size = len(data)
-        if not self._queue and size <= self._chunk and self._may_send(size):
-            self._send(data, size)
-        else:
-            self._queue.append(data if size <= self._chunk else memoryview(data))
-            self._queued += size
-            self._send_queued()
+        self._outgoing.write(data)
         self._maybe_pause_protocol()
 
     def _maybe_pause_protocol(self) -> None:
-        if not self._protocol_paused and self._in_flight + self._queued > self._high:
+        if not self._protocol_paused and self.get_write_buffer_size() > self._high:
             self._protocol_paused = True
             self._session.guard(self._protocol.pause_writing)
 
-    def _may_send(self, size: int) -> bool:
-        """One request may always be open, so that the rest will move again."""
-        return not self._requests or (
-            self._in_flight + size <= SOCKET_WINDOW and self._session.in_flight + size <= SESSION_WINDOW
-        )
-
-    def _send(self, data: Payload, size: int) -> None:
-        params, payload = ((self._target, data), b"") if size < WORTH_SPARING else ((self._target, b""), data)
-        unasked = self._unasked + size
-        if unasked < SLACK and not self._requests and unasked <= self._high:
-            self._unasked = unasked
-            self._session.send((2, "socket.write", params), payload)
-            return
-        self._unasked = 0
-        self._asked += unasked
-        self._requests += 1
-        self._in_flight += unasked
-        self._session.in_flight += unasked
-        self._session.call(self._on_written, "socket.write", params, payload)
-
-    def _send_queued(self) -> None:
-        queue = self._queue
-        while queue:
-            piece = queue[0]
-            size = min(len(piece), self._chunk)
-            if not self._may_send(size):
-                return
-            if size == len(piece):
-                queue.popleft()
-            else:
-                queue[0], piece = piece[size:], piece[:size]
-            self._queued -= size
-            self._send(piece, size)
-        if self._eof and not self._end_sent:
+    def _moved(self) -> None:
+        """Some bytes went on their way, or have arrived in the kernel."""
+        if self._eof and not self._end_sent and not self._outgoing.queued:
             self._send_end()
-
-    def _on_written(self, failure: Failure, result: Any) -> None:
-        if failure is not None or not self._requests:
-            return
-        self._requests -= 1
-        left = max(self._asked - result["bytesWritten"], 0)
-        self._session.in_flight += left - self._in_flight
-        self._in_flight = left
-        if self._queue:
-            self._send_queued()
-        if self._protocol_paused and self._in_flight + self._queued <= self._low:
+        if self._protocol_paused and self.get_write_buffer_size() <= self._low:
             self._protocol_paused = False
             self._session.guard(self._protocol.resume_writing)
 
@@ -272,7 +209,7 @@ class SocketTransport(asyncio.Transport):
         if self._eof or self._closing:
             return
         self._eof = True
-        self._send_queued()
+        self._moved()
 
     def _send_end(self) -> None:
         self._end_sent = True
@@ -290,7 +227,7 @@ class SocketTransport(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         """Bytes that no kernel has yet, save at most SLACK."""
-        return self._in_flight + self._queued
+        return self._outgoing.in_flight + self._outgoing.queued
 
     def get_write_buffer_limits(self) -> Tuple[int, int]:
         return self._low, self._high
@@ -304,6 +241,7 @@ class SocketTransport(asyncio.Transport):
         if not high >= low >= 0:
             raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
         self._high, self._low = high, low
+        self._outgoing.slack = min(SLACK, high)
         self._maybe_pause_protocol()
 
     # ---- the end ----
@@ -325,15 +263,15 @@ class SocketTransport(asyncio.Transport):
             self._session.notify("socket.resume", self._target)
         if self._finished:
             self._destroy()
-        elif not self._end_sent:
-            self._send_queued()
+        else:
+            self._moved()
 
     def abort(self) -> None:
         """Closes at once; what was not yet sent is dropped."""
         self._abort(None)
 
     def _abort(self, error: Optional[BaseException]) -> None:
-        self._closing = self._eof = True
+        self._closing = self._eof = self._end_sent = True
         if self._session.remove(self._target):
             self._destroy()
             self._loop.call_soon(self._lose, error)

@@ -12,6 +12,7 @@ import netbroker
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from netbroker.window import CROWDED_CHUNK, SESSION_MOST
 
 from .peers import PATIENCE, echo, noise, plain_server, soon, until_empty
 
@@ -196,6 +197,38 @@ async def test_stuck_peers_do_not_hold_up_others(session):
         await end_of(writer)
         for writer in writers:
             writer.transport.abort()
+
+
+async def test_commands_get_through_when_no_peer_reads(session, folder):
+    """With so many stuck peers no byte more may leave, until some of them go."""
+    path = str(folder / "stuck.sock")  # little fits into the buffers of a Unix socket
+    received = asyncio.get_running_loop().create_future()
+
+    async def never_read(reader, writer):
+        writer.transport.pause_reading()
+
+    async def collect(reader, writer):
+        received.set_result(await reader.read())
+        writer.close()
+
+    stuck = await asyncio.start_unix_server(never_read, path, backlog=1000)
+    async with plain_server(collect) as lively:
+        opening = [netbroker.open_unix_connection(path, session=session) for _ in range(SESSION_MOST // CROWDED_CHUNK)]
+        writers = [writer for _, writer in await soon(asyncio.gather(*opening))]
+        for writer in writers:
+            writer.write(b"x" * (1 << 20))
+        while session.window.in_flight + CROWDED_CHUNK <= SESSION_MOST:
+            await soon(session.ping())
+        _, last = await soon(netbroker.open_connection(session=session, **lively))
+        last.write(b"y" * 100_000)
+        last.close()
+        for writer in writers:
+            assert session.window.in_flight <= SESSION_MOST
+            writer.transport.abort()
+            await soon(session.ping())
+        assert await soon(received) == b"y" * 100_000
+        await soon(last.wait_closed())
+    stuck.close()
 
 
 async def test_reader_that_does_not_read_stops_the_peer(session):
