@@ -6,8 +6,9 @@ servers themselves (`Socket`, `Server`), all over one `Session` (`connect`).
 """
 from .actor import Event
 from .errors import BrokerError, NoBrokerError, SessionLost
+from .opening import connect, default_path
 from .server import Connection, Peer, Server, ServerInfo
-from .session import Session, connect, default_path
+from .session import VERSION, Session
 from .socket import Address, Endpoints, Socket, SocketInfo
 from .streams import (
     StreamServer,
@@ -20,7 +21,7 @@ from .streams import (
 )
 from .transport import SocketTransport
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Address",

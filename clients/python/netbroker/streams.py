@@ -16,7 +16,8 @@ from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Mapping, Named
 
 from .errors import SessionLost, from_map
 from .names import StrPath, to_body, to_path
-from .session import Session, connect
+from .opening import connect
+from .session import Session
 from .transport import SocketTransport
 
 DEFAULT_LIMIT = 64 * 1024  # bytes, of a StreamReader's buffer
