@@ -3,96 +3,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "inspect.h"
 #include "msgpack_any.h"
+#include "msgpack_refuse.h"
 #include "port.h"
 #include "schema_index.h"
 #include "utf8.h"
 
-enum { PATH_SIZE = 128 };
-
 static const int64_t UINT53_MAX = (INT64_C(1) << 53) - 1;
-
-/* Where in the body a value stands, for the names in faults. */
-struct place {
-    const struct place *outer;
-    const char *name; /* on the wire */
-    const char *label; /* in messages */
-    bool is_body; /* the body itself: no part of its fields' names */
-};
 
 struct decoder {
     struct nb_cursor *cursor;
     struct nb_fault *fault;
 };
-
-enum spelling { NAME, LABEL };
-
-/* onread.size, or options.onread.size; returns the length, without what does not fit. */
-static size_t write_path(const struct place *place, enum spelling spelling, char *text)
-{
-    const char *last = spelling == LABEL ? place->label : place->name;
-    size_t length = 0;
-    if (place->outer && !place->outer->is_body) {
-        length = write_path(place->outer, spelling, text);
-        if (length < PATH_SIZE - 1)
-            text[length++] = '.';
-    }
-    size_t more = strnlen(last, PATH_SIZE - 1 - length);
-    memcpy(text + length, last, more);
-    text[length + more] = '\0';
-    return length + more;
-}
-
-/* The last step of a refusal, as the message is made first. */
-static bool name_field(struct decoder *decoder, const struct place *place)
-{
-    char path[PATH_SIZE];
-    write_path(place, NAME, path);
-    nb_fault_set_argument(decoder->fault, path);
-    return false;
-}
-
-static bool refuse_type(struct decoder *decoder, const struct place *place, const char *expected,
-                        const struct nb_value *value)
-{
-    char label[PATH_SIZE], received[NB_INSPECT_SIZE];
-    write_path(place, LABEL, label);
-    nb_inspect_type(value, received);
-    nb_fault_type(decoder->fault, label, expected, received);
-    return name_field(decoder, place);
-}
-
-static bool refuse_range(struct decoder *decoder, const struct place *place, const char *range,
-                         const struct nb_value *value)
-{
-    char label[PATH_SIZE], received[NB_INSPECT_SIZE];
-    write_path(place, LABEL, label);
-    nb_inspect_range(value, received);
-    nb_fault_range(decoder->fault, label, range, received);
-    return name_field(decoder, place);
-}
-
-static bool refuse_value(struct decoder *decoder, const struct place *place, const char *reason,
-                         const struct nb_value *value)
-{
-    char label[PATH_SIZE], received[NB_INSPECT_SIZE];
-    write_path(place, LABEL, label);
-    nb_inspect(value, received);
-    nb_fault_value(decoder->fault, label, reason, received);
-    return name_field(decoder, place);
-}
-
-/* Node calls the port of a connect "Port", every other one by its option. */
-static bool refuse_port(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
-                        const struct nb_value *value)
-{
-    char received[NB_INSPECT_SIZE];
-    bool is_remote = shape != &nb_shape_ServerListen && strcmp(place->name, "port") == 0;
-    nb_inspect_type(value, received);
-    nb_fault_port(decoder->fault, is_remote ? "Port" : place->label, received);
-    return name_field(decoder, place);
-}
 
 /* Where to listen: Node looks at port and path together, and refuses the options as a whole. */
 static bool is_listen_address(const struct nb_shape *shape, const struct nb_field *field)
@@ -101,46 +23,24 @@ static bool is_listen_address(const struct nb_shape *shape, const struct nb_fiel
            (field->type == NB_FIELD_PORT || field->type == NB_FIELD_BYTE_STRING);
 }
 
-static bool refuse_listen_address(struct decoder *decoder, const struct place *place,
-                                  const struct nb_value *value)
-{
-    char inner[NB_INSPECT_SIZE], received[NB_INSPECT_SIZE + PATH_SIZE];
-    nb_inspect(value, inner);
-    snprintf(received, sizeof received, "{ %s: %s }", place->name, inner);
-    nb_fault_value(decoder->fault, "options", "is invalid", received);
-    return name_field(decoder, place);
-}
-
-static bool refuse_unknown(struct decoder *decoder, const struct place *place, struct nb_slice key)
-{
-    char name[PATH_SIZE], path[PATH_SIZE];
-    size_t length = key.length < sizeof name ? key.length : nb_utf8_cut(key.data, sizeof name - 1);
-    memcpy(name, key.data, length);
-    name[length] = '\0';
-    write_path(&(struct place){.outer = place, .name = name}, NAME, path);
-    nb_fault_set(decoder->fault, "ERR_NB_UNKNOWN_OPTION", NULL, "Unknown option \"%s\"", path);
-    decoder->fault->map.argument = nb_fault_keep(decoder->fault, path, strlen(path));
-    return false;
-}
-
-static bool decode_integer(struct decoder *decoder, const struct place *place, const struct nb_value *value,
-                           int64_t min, int64_t max, int64_t *ret_integer)
+static bool decode_integer(struct decoder *decoder, const struct nb_place *place,
+                           const struct nb_value *value, int64_t min, int64_t max, int64_t *ret_integer)
 {
     char range[64];
     switch (nb_value_integer(value, min, max, ret_integer)) {
     case NB_INTEGER:
         return true;
     case NB_INTEGER_NOT_NUMBER:
-        return refuse_type(decoder, place, "of type number", value);
+        return nb_refuse_type(decoder->fault, place, "of type number", value);
     case NB_INTEGER_FRACTION:
-        return refuse_range(decoder, place, "an integer", value);
+        return nb_refuse_range(decoder->fault, place, "an integer", value);
     default:
         snprintf(range, sizeof range, ">= %" PRId64 " && <= %" PRId64, min, max);
-        return refuse_range(decoder, place, range, value);
+        return nb_refuse_range(decoder->fault, place, range, value);
     }
 }
 
-static bool decode_uint32(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+static bool decode_uint32(struct decoder *decoder, const struct nb_place *place, const struct nb_value *value,
                           uint32_t *ret_integer)
 {
     int64_t integer;
@@ -150,7 +50,7 @@ static bool decode_uint32(struct decoder *decoder, const struct place *place, co
     return true;
 }
 
-static bool decode_int32(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+static bool decode_int32(struct decoder *decoder, const struct nb_place *place, const struct nb_value *value,
                          int32_t *ret_integer)
 {
     int64_t integer;
@@ -160,7 +60,7 @@ static bool decode_int32(struct decoder *decoder, const struct place *place, con
     return true;
 }
 
-static bool decode_uint64(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+static bool decode_uint64(struct decoder *decoder, const struct nb_place *place, const struct nb_value *value,
                           uint64_t *ret_integer)
 {
     int64_t integer;
@@ -170,7 +70,7 @@ static bool decode_uint64(struct decoder *decoder, const struct place *place, co
     return true;
 }
 
-static bool decode_double(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+static bool decode_double(struct decoder *decoder, const struct nb_place *place, const struct nb_value *value,
                           double *ret_number)
 {
     if (value->kind == NB_KIND_FLOAT)
@@ -180,59 +80,60 @@ static bool decode_double(struct decoder *decoder, const struct place *place, co
     else if (value->kind == NB_KIND_INT)
         *ret_number = (double)value->sint;
     else
-        return refuse_type(decoder, place, "of type number", value);
+        return nb_refuse_type(decoder->fault, place, "of type number", value);
     return true;
 }
 
-static bool decode_bool(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+static bool decode_bool(struct decoder *decoder, const struct nb_place *place, const struct nb_value *value,
                         bool *ret_boolean)
 {
     if (value->kind != NB_KIND_BOOL)
-        return refuse_type(decoder, place, "of type boolean", value);
+        return nb_refuse_type(decoder->fault, place, "of type boolean", value);
     *ret_boolean = value->boolean;
     return true;
 }
 
-static bool decode_string(struct decoder *decoder, const struct place *place, const struct nb_value *value,
+static bool decode_string(struct decoder *decoder, const struct nb_place *place, const struct nb_value *value,
                           bool any_bytes, struct nb_slice *ret_text)
 {
     if (!nb_value_is_text(value))
-        return refuse_type(decoder, place, "of type string", value);
+        return nb_refuse_type(decoder->fault, place, "of type string", value);
     if (memchr(value->bytes.data, 0, value->bytes.length))
-        return refuse_value(decoder, place,
-                            any_bytes ? "must be a string or Uint8Array without null bytes"
-                                      : "must be a string without null bytes",
-                            value);
+        return nb_refuse_value(decoder->fault, place,
+                               any_bytes ? "must be a string or Uint8Array without null bytes"
+                                         : "must be a string without null bytes",
+                               value);
     if (!any_bytes && nb_utf8_valid(value->bytes.data, value->bytes.length) != value->bytes.length)
-        return refuse_value(decoder, place, "must be valid UTF-8", value);
+        return nb_refuse_value(decoder->fault, place, "must be valid UTF-8", value);
     *ret_text = value->bytes;
     return true;
 }
 
-static const struct place chunk = {.name = "chunk", .label = "chunk"};
+static const struct nb_place chunk = {.name = "chunk", .label = "chunk"};
 
 static bool decode_payload(struct decoder *decoder, const struct nb_value *value,
                            struct nb_slice *ret_payload)
 {
     if (!nb_value_is_text(value))
-        return refuse_type(decoder, &chunk, "of type string or an instance of Buffer or Uint8Array", value);
+        return nb_refuse_type(decoder->fault, &chunk, "of type string or an instance of Buffer or Uint8Array",
+                              value);
     *ret_payload = value->bytes;
     return true;
 }
 
 /* Kept as it came; refused is what could not be given back so that any receiver reads it. */
-static bool decode_any(struct decoder *decoder, const struct place *place, const uint8_t *start,
+static bool decode_any(struct decoder *decoder, const struct nb_place *place, const uint8_t *start,
                        struct nb_slice *ret_bytes)
 {
     struct nb_value wrong;
     decoder->cursor->at = start;
     switch (nb_any_take(decoder->cursor, &wrong)) {
     case NB_ANY_EXTENSION:
-        return refuse_type(decoder, place, "free of extension types", &wrong);
+        return nb_refuse_type(decoder->fault, place, "free of extension types", &wrong);
     case NB_ANY_KEY_NOT_TEXT:
-        return refuse_type(decoder, place, "free of keys that are no strings", &wrong);
+        return nb_refuse_type(decoder->fault, place, "free of keys that are no strings", &wrong);
     case NB_ANY_NOT_UTF8:
-        return refuse_value(decoder, place, "must be valid UTF-8", &wrong);
+        return nb_refuse_value(decoder->fault, place, "must be valid UTF-8", &wrong);
     case NB_ANY:
         break;
     }
@@ -240,20 +141,20 @@ static bool decode_any(struct decoder *decoder, const struct place *place, const
     return true;
 }
 
-static bool decode_port(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+static bool decode_port(struct decoder *decoder, const struct nb_place *place, const struct nb_shape *shape,
                         const struct nb_value *value, uint32_t *ret_port)
 {
     int64_t port;
     if (nb_value_is_text(value))
-        return nb_port_of_text(value->bytes, ret_port) || refuse_port(decoder, place, shape, value);
+        return nb_port_of_text(value->bytes, ret_port) || nb_refuse_port(decoder->fault, place, shape, value);
     switch (nb_value_integer(value, 0, UINT16_MAX, &port)) {
     case NB_INTEGER:
         *ret_port = (uint32_t)port;
         return true;
     case NB_INTEGER_NOT_NUMBER:
-        return refuse_type(decoder, place, "one of type number or string", value);
+        return nb_refuse_type(decoder->fault, place, "one of type number or string", value);
     default:
-        return refuse_port(decoder, place, shape, value);
+        return nb_refuse_port(decoder->fault, place, shape, value);
     }
 }
 
@@ -261,12 +162,12 @@ static bool decode_port(struct decoder *decoder, const struct place *place, cons
  * Lists of an open message drop what has no room: it cannot be anything that
  * this version knows.
  */
-static bool decode_list(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+static bool decode_list(struct decoder *decoder, const struct nb_place *place, const struct nb_shape *shape,
                         const struct nb_field *field, uint8_t *base, const struct nb_value *value)
 {
     pb_size_t *count = (pb_size_t *)(base + field->has_offset);
     if (value->kind != NB_KIND_ARRAY)
-        return refuse_type(decoder, place, "an instance of Array", value);
+        return nb_refuse_type(decoder->fault, place, "an instance of Array", value);
     for (uint32_t i = 0; i < value->count; i++) {
         uint8_t *item = base + field->offset + (size_t)*count * field->max_size;
         struct nb_slice text = {0};
@@ -278,7 +179,7 @@ static bool decode_list(struct decoder *decoder, const struct place *place, cons
             return false;
         bool fits = *count < field->max_count && text.length < field->max_size;
         if (!fits && !shape->open)
-            return refuse_value(decoder, place, "has too many or too long entries", value);
+            return nb_refuse_value(decoder->fault, place, "has too many or too long entries", value);
         if (!fits)
             continue;
         if (is_text)
@@ -296,18 +197,18 @@ static void set_inlines(const struct nb_shape *shape, uint8_t *base)
         *(bool *)(base + shape->inlines[i]) = true;
 }
 
-static bool decode_map(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+static bool decode_map(struct decoder *decoder, const struct nb_place *place, const struct nb_shape *shape,
                        uint8_t first, uint8_t *base, const struct nb_value *value);
 
 /* start is where the value begins; the cursor stands behind its head. */
-static bool decode_value(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+static bool decode_value(struct decoder *decoder, const struct nb_place *place, const struct nb_shape *shape,
                          const struct nb_field *field, uint8_t *base, const uint8_t *start,
                          const struct nb_value *value)
 {
     void *member = base + field->offset;
     if (is_listen_address(shape, field) && !nb_value_is_text(value) &&
         !(field->type == NB_FIELD_PORT && nb_value_is_number(value)))
-        return refuse_listen_address(decoder, place, value);
+        return nb_refuse_listen_address(decoder->fault, place, value);
     switch ((enum nb_field_type)field->type) {
     case NB_FIELD_BOOL:
         return decode_bool(decoder, place, value, member);
@@ -340,7 +241,7 @@ static bool decode_value(struct decoder *decoder, const struct place *place, con
 }
 
 /* Takes the next value for the field; one that is absent leaves no trace. */
-static bool decode_field(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+static bool decode_field(struct decoder *decoder, const struct nb_place *place, const struct nb_shape *shape,
                          const struct nb_field *field, uint8_t *base)
 {
     const uint8_t *start = decoder->cursor->at;
@@ -368,27 +269,27 @@ static uint8_t find_field(const struct nb_shape *shape, uint8_t first, uint8_t e
     return shape->field_count;
 }
 
-static bool decode_map(struct decoder *decoder, const struct place *place, const struct nb_shape *shape,
+static bool decode_map(struct decoder *decoder, const struct nb_place *place, const struct nb_shape *shape,
                        uint8_t first, uint8_t *base, const struct nb_value *value)
 {
     uint64_t seen = 0;
     uint8_t index = first;
     if (!nb_value_is_map(value))
-        return refuse_type(decoder, place, "of type object", value);
+        return nb_refuse_type(decoder->fault, place, "of type object", value);
     for (uint32_t i = 0; i < value->count; i++) {
         struct nb_value key = nb_cursor_take(decoder->cursor);
         if (!nb_value_is_text(&key))
-            return refuse_type(decoder, place, "an object with string keys", &key);
+            return nb_refuse_type(decoder->fault, place, "an object with string keys", &key);
         uint8_t found = find_field(shape, first, index, key.bytes);
         if (found == shape->field_count) {
             if (!shape->open)
-                return refuse_unknown(decoder, place, key.bytes);
+                return nb_refuse_unknown(decoder->fault, place, key.bytes);
             nb_cursor_skip(decoder->cursor);
             continue;
         }
-        const struct place here = {place, shape->fields[found].name, shape->fields[found].label, false};
+        const struct nb_place here = {place, shape->fields[found].name, shape->fields[found].label, false};
         if (seen & UINT64_C(1) << found)
-            return refuse_value(decoder, &here, "is given twice", &key);
+            return nb_refuse_value(decoder->fault, &here, "is given twice", &key);
         seen |= UINT64_C(1) << found;
         if (!decode_field(decoder, &here, shape, &shape->fields[found], base))
             return false;
@@ -407,7 +308,7 @@ bool nb_decode_fields(struct nb_cursor *cursor, const struct nb_shape *shape, ui
                       const char *argument, void *message, struct nb_fault *ret_fault)
 {
     struct decoder decoder = {cursor, ret_fault};
-    const struct place place = {NULL, argument, argument, true};
+    const struct nb_place place = {NULL, argument, argument, true};
     struct nb_value value = nb_cursor_take(cursor);
     if (nb_value_is_absent(&value))
         return true;
@@ -418,7 +319,7 @@ bool nb_decode_message(struct nb_cursor *cursor, const struct nb_shape *shape, c
                        void *message, struct nb_fault *ret_fault)
 {
     struct decoder decoder = {cursor, ret_fault};
-    const struct place place = {NULL, argument, argument, true};
+    const struct nb_place place = {NULL, argument, argument, true};
     if (shape->bare)
         return decode_field(&decoder, &place, shape, &shape->fields[0], message);
     return nb_decode_fields(cursor, shape, 0, argument, message, ret_fault);
