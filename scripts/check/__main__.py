@@ -7,11 +7,11 @@ import time
 import counts
 import runner
 from runner import BUILDS, ROOT, run
-from tests import Build, run_tests, run_unlisted, unlisted_files
+from tests import Build, in_suites, run_tests, run_unlisted, suite_of, unlisted_files
 
 # Findings end the program with a status that no test takes for success.
 ADDRESS = {
-    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:exitcode=99",
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:exitcode=99",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
 }
 THREAD = {"TSAN_OPTIONS": "second_deadlock_stack=1:exitcode=99", "NETBROKER_WORKERS": "4"}
@@ -23,6 +23,11 @@ CLANG_OPTIONS = ["-Db_lundef=false", "-Dc_args=-Wno-implicit-fallthrough"]
 # What several loops share: the runtime, sessions that come and go, traffic.
 THREADED_SUITES = {"core"}
 THREADED_TESTS = {"raw_round_trip", "session", "order", "lifecycle", "load"}
+
+FUZZING_TIME = 20  # seconds, of each harness
+
+# Where memory is measured, which a sanitizer would change.
+RELEASED_SUITES = {"end_to_end"}
 
 MOST_FAILURES_SHOWN = 40
 
@@ -67,7 +72,7 @@ def compile_all(name, options, env):
     path = BUILDS / name
     if not (path / "build.ninja").exists():
         shutil.rmtree(path, ignore_errors=True)
-        setup = ["meson", "setup", path, ROOT, "-Dtests=true", "-Dwerror=true", *options]
+        setup = ["meson", "setup", path, ROOT, "-Dwerror=true", *options]
         done = run(f"{name}/setup", setup, env=env, deadline=300)
         if done.status:
             return counts.of_status(f"{name}/setup", done)
@@ -118,6 +123,20 @@ def check_manuals():
     return counts.add(render(page) for page in sorted((ROOT / "docs" / "man").glob("*.scd")))
 
 
+def run_harnesses():
+    """Each fuzzing harness for a while, from its seeds on."""
+    def run_one(harness):
+        name = harness.name.removeprefix("fuzz-")
+        found = BUILDS / "found" / name
+        found.mkdir(parents=True, exist_ok=True)
+        command = [harness, f"-dict={ROOT / 'fuzz' / name}.dict", "-max_len=4096", f"-max_total_time={FUZZING_TIME}",
+                   f"-artifact_prefix={runner.LOGS}/", found, ROOT / "fuzz" / "corpus" / name]
+        done = run(f"fuzz/{name}", command, env=ADDRESS, deadline=FUZZING_TIME + 120)
+        return counts.of_status(f"fuzz/{name}", done)
+    return counts.add(run_one(harness) for harness in sorted((BUILDS / "fuzz" / "fuzz").glob("fuzz-*"))
+                      if harness.is_file())
+
+
 def check_run():
     done = run("run-once", [ROOT / "run", "--once"], deadline=600)
     if done.status == 0 and not any(line.startswith("proof: ") for line in done.output.splitlines()):
@@ -127,29 +146,31 @@ def check_run():
 
 def main():
     check = Check()
-    address, thread = Build(BUILDS / "address", ADDRESS), Build(BUILDS / "thread", THREAD)
-    gcc = ["-Dbuildtype=release"]
-    address_options = [*CLANG_OPTIONS, "-Db_sanitize=address,undefined"]
-    thread_options = [*CLANG_OPTIONS, "-Db_sanitize=thread"]
+    address, thread, released = Build(BUILDS / "address", ADDRESS), Build(BUILDS / "thread", THREAD), Build(BUILDS / "gcc", {})
+    gcc = ["-Dtests=true", "-Dbuildtype=release"]
+    address_options = [*CLANG_OPTIONS, "-Dtests=true", "-Db_sanitize=address,undefined"]
+    thread_options = [*CLANG_OPTIONS, "-Dtests=true", "-Db_sanitize=thread"]
+    fuzz_options = [*CLANG_OPTIONS, "-Dtests=false", "-Dfuzz=true", "-Db_sanitize=address,undefined"]
 
     check.section("./run --once", check_run)
     check.section("shellcheck", check_scripts)
     check.section("clang-format", check_format)
     check.section("man pages", check_manuals)
     check.section("gcc, release, warnings as errors", lambda: compile_all("gcc", gcc, {}))
+    check.section("tests of the release build", lambda: run_tests(released, in_suites(released.tests(), RELEASED_SUITES)))
     check.section("clang, address and undefined-behaviour sanitizers, warnings as errors",
                   lambda: compile_all("address", address_options, CLANG))
     tests = address.tests()
-    for suite in sorted({suite for test in tests for suite in test["suite"]}):
-        chosen = [test for test in tests if test["suite"][0] == suite]
-        check.section("tests: " + suite.rpartition(":")[2], lambda chosen=chosen: run_tests(address, chosen))
+    for suite in sorted({suite_of(test) for test in tests}):
+        check.section(f"tests: {suite}", lambda suite=suite: run_tests(address, in_suites(tests, {suite})))
     for directory, files in unlisted_files(address, tests).items():
         check.section(f"tests: {directory.relative_to(ROOT)}",
                       lambda directory=directory, files=files: run_unlisted(address, directory, files))
     check.section("clang, thread sanitizer", lambda: compile_all("thread", thread_options, CLANG))
-    threaded = [test for test in thread.tests()
-                if test["name"] in THREADED_TESTS or THREADED_SUITES & {s.rpartition(":")[2] for s in test["suite"]}]
-    check.section("tests with several threads", lambda: run_tests(thread, threaded))
+    check.section("tests with several threads", lambda: run_tests(thread, [
+        test for test in thread.tests() if test["name"] in THREADED_TESTS or suite_of(test) in THREADED_SUITES]))
+    check.section("clang, fuzzing harnesses", lambda: compile_all("fuzz", fuzz_options, CLANG))
+    check.section("fuzzing", run_harnesses)
     return check.report()
 
 

@@ -24,6 +24,15 @@ class Build:
         return json.loads(listing.output) if listing.status == 0 else []
 
 
+def suite_of(test):
+    """The test's own word; meson puts the project's name before it."""
+    return test["suite"][0].rpartition(":")[2]
+
+
+def in_suites(tests, suites):
+    return [test for test in tests if suite_of(test) in suites]
+
+
 def run_test(build, test, env):
     """One test of meson's, counted by what it reports."""
     name = f"{build.path.name}/{test['name']}"
