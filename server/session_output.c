@@ -40,7 +40,7 @@ static void check_queue(struct nb_session *session)
 void nb_session_output_sent(struct nb_session *session)
 {
     nb_session_update_gate(session);
-    if (session->output_is_full || !session->waits_for_client)
+    if (!session->waits_for_client || session->stream.queue.length > session->limits->out_low)
         return;
     session->waits_for_client = false;
     nb_session_pump(session);

@@ -44,6 +44,30 @@ static bool all_are_gone(void *context)
     return broker_loop->actor_count == 0 && nb_lookups_under_way() == 0;
 }
 
+static struct nb_host *find_host(void)
+{
+    return (struct nb_host *)nb_loop_find(broker_loop, host);
+}
+
+struct nb_session *broker_session(void)
+{
+    turn_until_quiet(broker_loop);
+    const struct nb_host *found = find_host();
+    ck_assert_uint_gt(found->count, 0);
+    return (struct nb_session *)nb_loop_find(broker_loop, found->sessions[found->count - 1]);
+}
+
+unsigned broker_session_count(void)
+{
+    turn_until_quiet(broker_loop);
+    return find_host() ? find_host()->count : 0;
+}
+
+unsigned broker_load(void)
+{
+    return atomic_load(&load);
+}
+
 void broker_announce_closing(const char *reason, uint32_t deadline)
 {
     struct nb_closing_notice *notice = nb_message_new(broker_loop, &nb_closing_class);

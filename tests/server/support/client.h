@@ -21,6 +21,13 @@ void broker_start(void);
 /* Ends the host and runs the loop until every actor is gone. */
 void broker_end(void);
 
+/* The session that was opened last, to look into. */
+struct nb_session *broker_session(void);
+
+/* Sessions there are, and those that the daemon would count. */
+unsigned broker_session_count(void);
+unsigned broker_load(void);
+
 /* As at SIGTERM: the host tells its sessions, and ends with the last of them. */
 void broker_announce_closing(const char *reason, uint32_t deadline);
 void broker_wait_for_its_end(void);
