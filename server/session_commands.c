@@ -93,8 +93,7 @@ void nb_on_session_hello(struct nb_actor *self, struct nb_command **command)
                              .gid = session->peer.gid,
                              .has_pid = true,
                              .pid = (uint32_t)session->peer.pid};
-    nb_reply_result(self->loop, &(*command)->reply, &welcome, texts.chunk);
-    nb_texts_finish(&texts);
+    nb_reply_texts(self->loop, &(*command)->reply, &welcome, &texts);
 }
 
 /* ---- the others ---- */
