@@ -67,16 +67,23 @@ class Check:
         return 0 if passed and not failures else 1
 
 
+def configure(name, options, env):
+    """With today's options, whatever an earlier check has left there."""
+    path = BUILDS / name
+    setup = ["meson", "setup", path, ROOT, "-Dwerror=true", *options]
+    if (path / "build.ninja").exists():
+        done = run(f"{name}/setup", [*setup, "--reconfigure"], env=env, deadline=300)
+        if done.status == 0:
+            return done
+    shutil.rmtree(path, ignore_errors=True)
+    return run(f"{name}/setup", setup, env=env, deadline=300)
+
+
 def compile_all(name, options, env):
     """Configures and builds, warnings as errors; one test."""
-    path = BUILDS / name
-    if not (path / "build.ninja").exists():
-        shutil.rmtree(path, ignore_errors=True)
-        setup = ["meson", "setup", path, ROOT, "-Dwerror=true", *options]
-        done = run(f"{name}/setup", setup, env=env, deadline=300)
-        if done.status:
-            return counts.of_status(f"{name}/setup", done)
-    done = run(f"{name}/build", ["ninja", "-C", path], env=env, deadline=900)
+    done = configure(name, options, env)
+    if done.status == 0:
+        done = run(f"{name}/build", ["ninja", "-C", BUILDS / name], env=env, deadline=900)
     return counts.of_status(f"{name}/build", done)
 
 
