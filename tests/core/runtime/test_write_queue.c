@@ -306,7 +306,7 @@ END_TEST
 START_TEST(settling_leaves_long_segments_alone)
 {
     begin();
-    ck_assert_int_eq(add_share(NB_CHUNK_LARGE, 200000), 0);
+    ck_assert_int_eq(add_share(NB_CHUNK_LARGE, NB_CHUNK_LARGE / 4), 0);
     const uint8_t *data = queue.ring[queue.first].data;
     uint64_t requests = nb_memory_requests();
     nb_write_queue_settle(&queue);
