@@ -159,13 +159,12 @@ static void on_stalled(struct nb_timer *timer)
 /* Stuck peers have used up what may be queued for them: the client has to wait, until half is out. */
 static void wait_for_relief(struct nb_session *session)
 {
-    if (nb_account_ask_for_relief(session->account, session->limits->unflushed_high / 2) < 0) {
-        nb_actor_stop(&session->actor);
-        return;
-    }
+    struct nb_loop *loop = session->actor.loop;
     session->waits_for_relief = true;
     session->unflushed_before = session->account->unflushed;
-    nb_timer_start(&session->timer, session->actor.loop, session->limits->stall_timeout, on_stalled);
+    if (nb_timer_start(&session->timer, loop, session->limits->stall_timeout, on_stalled) < 0 ||
+        nb_account_ask_for_relief(session->account, session->limits->unflushed_high / 2) < 0)
+        nb_actor_stop(&session->actor);
 }
 
 static void break_at(struct nb_session *session, enum nb_scan_status status)

@@ -37,6 +37,19 @@ void nb_socket_touch(struct nb_socket *socket)
         nb_timer_start(&socket->timer, socket->actor.loop, (uint64_t)socket->timeout, on_idle);
 }
 
+/* The only start that may lack memory: those at signs of life use the timer that is there. */
+static struct nb_failure *begin_waiting(struct nb_socket *socket)
+{
+    if (nb_timer_start(&socket->timer, socket->actor.loop, (uint64_t)socket->timeout, on_idle) < 0) {
+        socket->timeout = 0;
+        return nb_failure_system(UV_ENOMEM, "setTimeout");
+    }
+    socket->last_active = nb_loop_now(socket->actor.loop);
+    if (nb_socket_is_destroyed(socket))
+        nb_timer_stop(&socket->timer);
+    return NULL;
+}
+
 struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout)
 {
     if (!(timeout >= 0) || isinf(timeout))
@@ -45,9 +58,7 @@ struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeou
     if (timeout > 0 && timeout < 1)
         socket->timeout = 1;
     nb_timer_stop(&socket->timer);
-    if (!nb_socket_is_destroyed(socket))
-        nb_socket_touch(socket);
-    return NULL;
+    return socket->timeout > 0 ? begin_waiting(socket) : NULL;
 }
 
 /* ---- descriptor options ---- */
