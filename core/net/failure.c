@@ -79,10 +79,21 @@ struct nb_failure *nb_failure_system(int status, const char *syscall)
     return failure;
 }
 
+enum { PORT_TEXT = 8 };
+
+/* Node leaves a port of 0 out. */
+static const char *print_port(int port, char text[PORT_TEXT])
+{
+    text[0] = '\0';
+    if (port > 0)
+        snprintf(text, PORT_TEXT, ":%u", (unsigned)port & 0xffff);
+    return text;
+}
+
 struct nb_failure *nb_failure_connect(int status, const struct nb_address *remote, struct nb_slice path,
                                       const struct nb_address *local)
 {
-    char text[NB_ADDRESS_TEXT], details[NB_ADDRESS_TEXT + 32] = "";
+    char text[NB_ADDRESS_TEXT], port[PORT_TEXT], details[NB_ADDRESS_TEXT + 32] = "";
     struct nb_failure *failure = new_failure();
     if (!failure)
         return &out_of_memory;
@@ -97,9 +108,10 @@ struct nb_failure *nb_failure_connect(int status, const struct nb_address *remot
         failure->fault.map.address = keep(failure, path);
     } else {
         nb_address_format(remote, text);
-        nb_fault_set(&failure->fault, code, NULL, "connect %s %s:%u%s", code, text, remote->port, details);
+        nb_fault_set(&failure->fault, code, NULL, "connect %s %s%s%s", code, text,
+                     print_port(remote->port, port), details);
         failure->fault.map.address = keep(failure, nb_slice_of(text));
-        failure->fault.map.has_port = true;
+        failure->fault.map.has_port = remote->port != 0;
         failure->fault.map.port = remote->port;
     }
     set_system(failure, status, "connect");
@@ -112,11 +124,9 @@ struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_
     if (!failure)
         return &out_of_memory;
     const char *code = code_of(status);
-    char port_text[16] = "";
-    if (port > 0)
-        snprintf(port_text, sizeof port_text, ":%d", port);
+    char port_text[PORT_TEXT];
     nb_fault_set(&failure->fault, code, NULL, "%s %s: %s %.*s%s", syscall, code, uv_strerror(status),
-                 shown(address), (const char *)address.data, port_text);
+                 shown(address), (const char *)address.data, print_port(port, port_text));
     failure->fault.map.address = keep(failure, address);
     failure->fault.map.has_port = port != 0;
     failure->fault.map.port = port;
@@ -153,14 +163,13 @@ struct nb_failure *nb_failure_make(const char *code, const char *name, const cha
 
 struct nb_failure *nb_failure_bind(int status, const struct nb_address *local)
 {
-    char text[NB_ADDRESS_TEXT], port[16] = "";
+    char text[NB_ADDRESS_TEXT], port[PORT_TEXT];
     struct nb_failure *failure = new_failure();
     if (!failure)
         return &out_of_memory;
-    if (local->port)
-        snprintf(port, sizeof port, ":%u", local->port);
     nb_address_format(local, text);
-    nb_fault_set(&failure->fault, code_of(status), NULL, "bind %s %s%s", code_of(status), text, port);
+    nb_fault_set(&failure->fault, code_of(status), NULL, "bind %s %s%s", code_of(status), text,
+                 print_port(local->port, port));
     failure->fault.map.address = keep(failure, nb_slice_of(text));
     failure->fault.map.has_port = local->port != 0;
     failure->fault.map.port = local->port;
