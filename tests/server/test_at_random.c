@@ -4,6 +4,7 @@
  * behind an end, the ledger comes down to nothing, and all actors go.
  */
 #include "client.h"
+#include "memory.h"
 #include "peer.h"
 #include "suite.h"
 #include "turns.h"
@@ -147,18 +148,31 @@ static void take_frame(void)
         take_event();
 }
 
-static void take_all(void)
+/* What there is so far; false: the broker has closed. */
+static bool take_all(void)
 {
     client_send(&client, "[0,%u,'session.ping',[0]]", sent);
     unsigned fence = sent++;
     while (!answers[fence]) {
-        client_receive(&client);
-        ck_assert_str_ne(client.text, "end");
+        if (strcmp(client_receive(&client), "end") == 0)
+            return false;
         take_frame();
     }
+    return true;
 }
 
-static void run_round(void)
+/* False: the session ended before it was told to. */
+static bool talk(void)
+{
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        do_something();
+        if (random() % 8 == 0 && !take_all())
+            return false;
+    }
+    return take_all();
+}
+
+static void forget_all(void)
 {
     memset(answers, 0, sizeof answers);
     memset(is_live, 0, sizeof is_live);
@@ -167,13 +181,13 @@ static void run_round(void)
     memset(has_closed, 0, sizeof has_closed);
     sent = 0;
     port = 1;
+}
+
+static void run_round(void)
+{
+    forget_all();
     client_open(&client);
-    for (unsigned i = 0; i < COMMANDS; i++) {
-        do_something();
-        if (random() % 8 == 0)
-            take_all();
-    }
-    take_all();
+    ck_assert(talk());
     client_send(&client, "[0,%u,'session.close',[0]]", sent++);
     while (strcmp(client_receive(&client), "end") != 0)
         take_frame();
@@ -203,8 +217,28 @@ START_TEST(whatever_a_client_sends)
 }
 END_TEST
 
+/* The same while an allocation fails: what is answered is answered once, and all that was made goes. */
+START_TEST(whatever_memory_does)
+{
+    broker_start();
+    broker_grow_watchers();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        fprintf(stderr, "# round %u\n", round);
+        srandom(round);
+        forget_all();
+        client_open(&client);
+        nb_memory_fail_after(1 + (unsigned)random() % 200);
+        talk();
+        nb_memory_fail_after(0);
+        client_close(&client);
+        turn_until(broker_loop, only_the_host_is_left, NULL);
+    }
+    broker_end();
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {whatever_a_client_sends, NULL};
+    const TTest *const tests[] = {whatever_a_client_sends, whatever_memory_does, NULL};
     return run_suite("at random", tests);
 }

@@ -4,7 +4,7 @@
  * error, or with the end of the session; and nothing is left.
  *
  * Left out: libuv ends the process when its table of watchers cannot grow. The
- * table is made large enough beforehand.
+ * table is made large enough beforehand (broker_grow_watchers).
  */
 #include "client.h"
 #include "memory.h"
@@ -12,14 +12,13 @@
 #include "suite.h"
 #include "turns.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WATCHED_FD = 200, FAILURES_MAX = 2000 };
+enum { FAILURES_MAX = 2000 };
 
 static struct client client;
 static bool is_over; /* the conversation has met its failure: an error, or the session's end */
@@ -277,23 +276,6 @@ static void talk_of_failures(void)
 
 /* ---- running them ---- */
 
-/* Grown once, so that no run meets the failure that libuv does not survive. */
-static void grow_watcher_table(void)
-{
-    uv_poll_t poll;
-    int pair[2];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    int high = fcntl(pair[0], F_DUPFD_CLOEXEC, WATCHED_FD);
-    ck_assert_int_ge(high, WATCHED_FD);
-    ck_assert_int_eq(uv_poll_init(&broker_loop->uv, &poll, high), 0);
-    ck_assert_int_eq(uv_poll_start(&poll, UV_READABLE, NULL), 0);
-    uv_close((uv_handle_t *)&poll, NULL);
-    turn_until_quiet(broker_loop);
-    close(high);
-    close(pair[0]);
-    close(pair[1]);
-}
-
 static void make_path(void)
 {
     strcpy(path, "/tmp/nb-failing-XXXXXX");
@@ -310,7 +292,7 @@ static bool run_failing(void (*conversation)(void), uint64_t failing)
     int descriptors = count_descriptors();
     is_over = sockets_are_to_live = false;
     broker_start();
-    grow_watcher_table();
+    broker_grow_watchers();
     client_open(&client);
     uint64_t before = nb_memory_requests();
     nb_memory_fail_after(failing);

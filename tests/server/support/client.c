@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <msgpack.h>
 #include <poll.h>
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LONG_BIN = 48 };
+enum { LONG_BIN = 48, WATCHED_FD = 200 };
 
 struct nb_limits broker_limits = NB_LIMITS_DEFAULT;
 struct nb_loop *broker_loop;
@@ -36,6 +37,22 @@ void broker_start(void)
     struct nb_host *new = nb_host_new(broker_loop, &broker_limits, &load);
     ck_assert_ptr_nonnull(new);
     host = new->actor.id;
+}
+
+void broker_grow_watchers(void)
+{
+    uv_poll_t poll;
+    int pair[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    int high = fcntl(pair[0], F_DUPFD_CLOEXEC, WATCHED_FD);
+    ck_assert_int_ge(high, WATCHED_FD);
+    ck_assert_int_eq(uv_poll_init(&broker_loop->uv, &poll, high), 0);
+    ck_assert_int_eq(uv_poll_start(&poll, UV_READABLE, NULL), 0);
+    uv_close((uv_handle_t *)&poll, NULL);
+    turn_until_quiet(broker_loop);
+    close(high);
+    close(pair[0]);
+    close(pair[1]);
 }
 
 static bool all_are_gone(void *context)

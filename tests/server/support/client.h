@@ -18,6 +18,12 @@ extern struct nb_loop *broker_loop;
 
 void broker_start(void);
 
+/*
+ * Makes libuv's table of watchers large enough for all descriptors of a test:
+ * when it cannot grow, libuv ends the process, which is no failure to test.
+ */
+void broker_grow_watchers(void);
+
 /* Ends the host and runs the loop until every actor is gone. */
 void broker_end(void);
 
