@@ -104,6 +104,7 @@ void nb_session_end(struct nb_session *session)
     nb_log(NB_LOG_INFO, "session ended", "session=%s frames_in=%llu frames_out=%llu", session->name,
            (unsigned long long)session->frames_in, (unsigned long long)session->frames_out);
     nb_session_stop_actors(session);
+    nb_timer_stop(&session->poll_timer);
     if (!session->input_ended)
         nb_stream_start_reading(&session->stream);
     if (nb_timer_start(&session->timer, session->actor.loop, ENDING_LIMIT, on_ending_limit) < 0)

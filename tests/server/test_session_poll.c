@@ -150,6 +150,21 @@ START_TEST(an_open_poll_at_the_sessions_end)
 }
 END_TEST
 
+/* Its wait ends behind the session's last frame: nothing more is written, and the client can still read what there is. */
+START_TEST(an_open_poll_when_the_session_breaks)
+{
+    begin();
+    client_send(&client, "[0,2,'session.poll',[0,{'wait':50}]]");
+    ck_assert(client_hears_nothing(&client));
+    client_send_bytes(&client, "\xc1", 1);
+    turn_for(broker_loop, 100);
+    ck_assert_uint_eq(broker_session_count(), 1);
+    client_expect(&client, "[2,'session.error',[0,{'code':'ERR_NB_PROTOCOL'*");
+    client_expect(&client, "end");
+    end();
+}
+END_TEST
+
 START_TEST(a_client_that_goes_with_a_poll_open)
 {
     begin();
@@ -172,6 +187,7 @@ int main(void)
         a_notification_fetches_nothing,
         complaints_are_held_too,
         an_open_poll_at_the_sessions_end,
+        an_open_poll_when_the_session_breaks,
         a_client_that_goes_with_a_poll_open,
         NULL,
     };
