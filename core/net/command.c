@@ -196,27 +196,27 @@ struct nb_slice nb_texts_add(struct nb_texts *texts, struct nb_slice text)
     return (struct nb_slice){room, text.length};
 }
 
-static struct nb_slice add_address(struct nb_texts *texts, const struct nb_address *address)
+static struct nb_slice add_address(struct nb_texts *texts, const struct nb_endpoint *address)
 {
-    char text[NB_ADDRESS_TEXT];
-    return nb_texts_add(texts, nb_slice_of(nb_address_format(address, text)));
+    char text[NB_ENDPOINT_TEXT];
+    return nb_texts_add(texts, nb_slice_of(nb_endpoint_format(address, text)));
 }
 
-void nb_texts_endpoints(struct nb_texts *texts, const struct nb_address *local,
-                        const struct nb_address *remote, nb_Endpoints *ret_endpoints)
+void nb_texts_endpoints(struct nb_texts *texts, const struct nb_endpoint *local,
+                        const struct nb_endpoint *remote, nb_Endpoints *ret_endpoints)
 {
     nb_Endpoints ends = {0};
-    if (local->family) {
+    if (local->ip.family) {
         ends.local_address = add_address(texts, local);
         ends.has_local_port = true;
         ends.local_port = local->port;
-        ends.local_family = nb_slice_of(nb_address_family_name(local));
+        ends.local_family = nb_slice_of(nb_endpoint_family_name(local));
     }
-    if (remote->family) {
+    if (remote->ip.family) {
         ends.remote_address = add_address(texts, remote);
         ends.has_remote_port = true;
         ends.remote_port = remote->port;
-        ends.remote_family = nb_slice_of(nb_address_family_name(remote));
+        ends.remote_family = nb_slice_of(nb_endpoint_family_name(remote));
     }
     *ret_endpoints = ends;
 }

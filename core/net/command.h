@@ -131,9 +131,9 @@ void nb_reply_texts(struct nb_loop *loop, struct nb_reply_to *reply, const void 
 struct nb_slice nb_texts_add(struct nb_texts *texts, struct nb_slice text);
 
 /* The six address fields; both empty for a Unix socket. */
-void nb_texts_endpoints(struct nb_texts *texts, const struct nb_address *local,
-                        const struct nb_address *remote, nb_Endpoints *ret_endpoints);
+void nb_texts_endpoints(struct nb_texts *texts, const struct nb_endpoint *local,
+                        const struct nb_endpoint *remote, nb_Endpoints *ret_endpoints);
 
-enum { NB_ENDPOINTS_TEXT = 2 * NB_ADDRESS_TEXT };
+enum { NB_ENDPOINTS_TEXT = 2 * NB_ENDPOINT_TEXT };
 
 #endif

@@ -90,15 +90,15 @@ static const char *print_port(int port, char text[PORT_TEXT])
     return text;
 }
 
-struct nb_failure *nb_failure_connect(int status, const struct nb_address *remote, struct nb_slice path,
-                                      const struct nb_address *local)
+struct nb_failure *nb_failure_connect(int status, const struct nb_endpoint *remote, struct nb_slice path,
+                                      const struct nb_endpoint *local)
 {
-    char text[NB_ADDRESS_TEXT], port[PORT_TEXT], details[NB_ADDRESS_TEXT + 32] = "";
+    char text[NB_ENDPOINT_TEXT], port[PORT_TEXT], details[NB_ENDPOINT_TEXT + 32] = "";
     struct nb_failure *failure = new_failure();
     if (!failure)
         return &out_of_memory;
-    if (local && local->family) {
-        nb_address_format(local, text);
+    if (local && local->ip.family) {
+        nb_endpoint_format(local, text);
         snprintf(details, sizeof details, " - Local (%s:%u)", text, local->port);
     }
     const char *code = code_of(status);
@@ -107,7 +107,7 @@ struct nb_failure *nb_failure_connect(int status, const struct nb_address *remot
                      (const char *)path.data, details);
         failure->fault.map.address = keep(failure, path);
     } else {
-        nb_address_format(remote, text);
+        nb_endpoint_format(remote, text);
         nb_fault_set(&failure->fault, code, NULL, "connect %s %s%s%s", code, text,
                      print_port(remote->port, port), details);
         failure->fault.map.address = keep(failure, nb_slice_of(text));
@@ -161,13 +161,13 @@ struct nb_failure *nb_failure_make(const char *code, const char *name, const cha
     return failure;
 }
 
-struct nb_failure *nb_failure_bind(int status, const struct nb_address *local)
+struct nb_failure *nb_failure_bind(int status, const struct nb_endpoint *local)
 {
-    char text[NB_ADDRESS_TEXT], port[PORT_TEXT];
+    char text[NB_ENDPOINT_TEXT], port[PORT_TEXT];
     struct nb_failure *failure = new_failure();
     if (!failure)
         return &out_of_memory;
-    nb_address_format(local, text);
+    nb_endpoint_format(local, text);
     nb_fault_set(&failure->fault, code_of(status), NULL, "bind %s %s%s", code_of(status), text,
                  print_port(local->port, port));
     failure->fault.map.address = keep(failure, nb_slice_of(text));

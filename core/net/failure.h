@@ -2,7 +2,7 @@
 #ifndef NB_FAILURE_H
 #define NB_FAILURE_H
 
-#include "address.h"
+#include "endpoint.h"
 #include "fault.h"
 
 /* One loop's thread. Shared; never changed after it was made. */
@@ -23,8 +23,8 @@ struct nb_failure *nb_failure_system(int status, const char *syscall);
  * "connect ECONNREFUSED 127.0.0.1:1 - Local (0.0.0.0:0)". Either an IP address
  * or a path is given; local may be NULL.
  */
-struct nb_failure *nb_failure_connect(int status, const struct nb_address *remote, struct nb_slice path,
-                                      const struct nb_address *local);
+struct nb_failure *nb_failure_connect(int status, const struct nb_endpoint *remote, struct nb_slice path,
+                                      const struct nb_endpoint *local);
 
 /* "listen EADDRINUSE: address already in use 127.0.0.1:80"; host or path as the client gave it; port -1 with a path. */
 struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_slice address, int port);
@@ -37,7 +37,7 @@ struct nb_failure *nb_failure_make(const char *code, const char *name, const cha
     __attribute__((format(printf, 3, 4)));
 
 /* "bind EADDRNOTAVAIL 192.0.2.1:80" */
-struct nb_failure *nb_failure_bind(int status, const struct nb_address *local);
+struct nb_failure *nb_failure_bind(int status, const struct nb_endpoint *local);
 
 /* Node's argument errors, as in fault.h: label is what Node calls the value. */
 struct nb_failure *nb_failure_type(const char *label, const char *expected, const char *received);

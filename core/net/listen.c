@@ -18,15 +18,15 @@ static int set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-int nb_listen_tcp(const struct nb_address *address, int backlog, bool ipv6_only)
+int nb_listen_tcp(const struct nb_endpoint *address, int backlog, bool ipv6_only)
 {
     struct sockaddr_storage storage;
-    socklen_t length = nb_address_to_sockaddr(address, &storage);
+    socklen_t length = nb_endpoint_to_sockaddr(address, &storage);
     int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     int status = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (status == 0 && address->family == 6)
+    if (status == 0 && address->ip.family == 6)
         status = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6_only);
     if (status < 0)
         return close_with(fd, status);

@@ -2,7 +2,7 @@
 #ifndef NB_LISTEN_H
 #define NB_LISTEN_H
 
-#include "address.h"
+#include "endpoint.h"
 
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -18,7 +18,7 @@ struct nb_path_identity {
  * A listening, non-blocking, close-on-exec socket, or negative errno; the
  * caller owns it. SO_REUSEADDR is set before bind.
  */
-int nb_listen_tcp(const struct nb_address *address, int backlog, bool ipv6_only);
+int nb_listen_tcp(const struct nb_endpoint *address, int backlog, bool ipv6_only);
 
 /*
  * The same on a path of at most NB_PATH_MAX bytes without NUL. The file gets

@@ -26,7 +26,7 @@ struct lookup {
     struct nb_lookup_answer *answer; /* made beforehand, so that it can always be sent */
 };
 
-static bool is_known(const struct nb_lookup_answer *answer, const struct nb_address *address)
+static bool is_known(const struct nb_lookup_answer *answer, const struct nb_endpoint *address)
 {
     for (unsigned i = 0; i < answer->count; i++)
         if (memcmp(&answer->addresses[i], address, sizeof *address) == 0)
@@ -42,10 +42,10 @@ static void take_addresses(struct nb_lookup_answer *answer, const struct addrinf
         if (info->ai_addrlen > sizeof storage)
             continue;
         memcpy(&storage, info->ai_addr, info->ai_addrlen);
-        struct nb_address address;
+        struct nb_endpoint address;
         memset(&address, 0, sizeof address);
-        address = nb_address_from_sockaddr(&storage);
-        if (address.family && !is_known(answer, &address))
+        address = nb_endpoint_from_sockaddr(&storage);
+        if (address.ip.family && !is_known(answer, &address))
             answer->addresses[answer->count++] = address;
     }
 }

@@ -3,7 +3,7 @@
 #define NB_RESOLVER_H
 
 #include "actor.h"
-#include "address.h"
+#include "endpoint.h"
 
 enum {
     NB_LOOKUP_ADDRESSES = 16, /* more are left out */
@@ -16,7 +16,7 @@ struct nb_lookup_answer {
     uint64_t ticket; /* the asker's, to know an answer that it no longer waits for */
     int status; /* 0, or a negative libuv code (UV_EAI_...) */
     unsigned count;
-    struct nb_address addresses[NB_LOOKUP_ADDRESSES]; /* each once, in the system's order; without port */
+    struct nb_endpoint addresses[NB_LOOKUP_ADDRESSES]; /* each once, in the system's order; without port */
 };
 extern const struct nb_message_class nb_lookup_answer_class;
 

@@ -46,14 +46,14 @@ struct nb_slice nb_server_path(const struct nb_server *server)
 
 void nb_server_fill_address(const struct nb_server *server, struct nb_texts *texts, nb_Address *ret_address)
 {
-    char text[NB_ADDRESS_TEXT];
+    char text[NB_ENDPOINT_TEXT];
     nb_Address address = {0};
-    nb_texts_init(texts, server->actor.loop, NB_PATH_MAX + NB_ADDRESS_TEXT);
+    nb_texts_init(texts, server->actor.loop, NB_PATH_MAX + NB_ENDPOINT_TEXT);
     if (server->path_length) {
         address.path = nb_texts_add(texts, nb_server_path(server));
     } else {
-        address.address = nb_texts_add(texts, nb_slice_of(nb_address_format(&server->address, text)));
-        address.family = nb_slice_of(nb_address_family_name(&server->address));
+        address.address = nb_texts_add(texts, nb_slice_of(nb_endpoint_format(&server->address, text)));
+        address.family = nb_slice_of(nb_endpoint_family_name(&server->address));
         address.has_port = true;
         address.port = server->address.port;
     }

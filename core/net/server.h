@@ -46,7 +46,7 @@ struct nb_server {
     struct nb_listen_order order;
     uint64_t listens; /* so far: the tickets of their lookups */
 
-    struct nb_address address;
+    struct nb_endpoint address;
     char path[NB_PATH_MAX + 1];
     uint8_t path_length; /* 0: a TCP server */
     struct nb_path_identity path_identity;

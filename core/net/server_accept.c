@@ -25,15 +25,15 @@ void nb_server_wait_if_full(struct nb_server *server)
     nb_acceptor_pause(server->acceptor);
 }
 
-static void emit_drop(struct nb_server *server, int fd, const struct nb_address *remote)
+static void emit_drop(struct nb_server *server, int fd, const struct nb_endpoint *remote)
 {
     struct nb_texts texts;
-    struct nb_address local = {0};
+    struct nb_endpoint local = {0};
     struct nb_event_message *event = nb_event_new(server->account, NB_EVENT_SERVER_DROP, server->name);
     if (!event)
         return;
     if (!server->path_length)
-        nb_address_of_local(fd, &local);
+        nb_endpoint_of_local(fd, &local);
     nb_texts_init(&texts, server->actor.loop, NB_ENDPOINTS_TEXT);
     nb_texts_endpoints(&texts, &local, remote, &event->body.endpoints);
     nb_event_send_texts(server->account, event, &texts);
@@ -80,7 +80,7 @@ static void emit_connection(struct nb_server *server, struct nb_socket *socket)
 static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)
 {
     struct nb_server *server = owner;
-    struct nb_address remote = nb_address_from_sockaddr(peer);
+    struct nb_endpoint remote = nb_endpoint_from_sockaddr(peer);
     if (server->has_max_connections && server->connections >= server->max_connections) {
         emit_drop(server, fd, &remote);
         close(fd);

@@ -43,24 +43,24 @@ static bool has_no_ipv6(int status)
     return status == UV_EAFNOSUPPORT || status == UV_EADDRNOTAVAIL || status == UV_EINVAL;
 }
 
-static void listen_on_address(struct nb_server *server, struct nb_address address)
+static void listen_on_address(struct nb_server *server, struct nb_endpoint address)
 {
     struct nb_listen_order *order = &server->order;
-    char text[NB_ADDRESS_TEXT];
+    char text[NB_ENDPOINT_TEXT];
     address.port = order->port;
     int fd = nb_listen_tcp(&address, order->backlog, order->ipv6_only);
-    if (order->is_default_host && address.family == 6 && has_no_ipv6(fd)) {
-        address = (struct nb_address){.family = 4, .port = order->port};
+    if (order->is_default_host && address.ip.family == 6 && has_no_ipv6(fd)) {
+        address = (struct nb_endpoint){.ip.family = 4, .port = order->port};
         fd = nb_listen_tcp(&address, order->backlog, false);
     }
     if (fd < 0) {
-        nb_address_format(&address, text);
+        nb_endpoint_format(&address, text);
         nb_server_fail_listen(server, nb_failure_listen(fd, "listen", nb_slice_of(text), order->port));
         return;
     }
     server->path_length = 0;
     server->accepted.is_pipe = false;
-    nb_address_of_local(fd, &server->address);
+    nb_endpoint_of_local(fd, &server->address);
     start_accepting(server, fd);
 }
 
@@ -92,9 +92,9 @@ static void listen_on_path(struct nb_server *server, const nb_ServerListen *para
 
 static void listen_on_host(struct nb_server *server, struct nb_slice host)
 {
-    struct nb_address address = {.family = 6};
+    struct nb_endpoint address = {.ip.family = 6};
     server->order.is_default_host = !host.length;
-    if (!host.length || nb_address_parse(host, &address)) {
+    if (!host.length || nb_endpoint_parse(host, &address)) {
         listen_on_address(server, address);
         return;
     }

@@ -42,7 +42,7 @@ struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name)
 }
 
 struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, uint64_t server, int fd,
-                                   const struct nb_address *remote, const struct nb_accept_options *options)
+                                   const struct nb_endpoint *remote, const struct nb_accept_options *options)
 {
     struct nb_socket *socket = nb_socket_new(account, name);
     if (!socket) {
@@ -153,7 +153,7 @@ void nb_socket_opened(struct nb_socket *socket)
 {
     socket->state = NB_SOCKET_OPEN;
     if (!socket->is_pipe)
-        nb_address_of_local(socket->stream.fd, &socket->local);
+        nb_endpoint_of_local(socket->stream.fd, &socket->local);
     nb_socket_apply_options(socket);
     nb_socket_update_activity(socket);
     nb_socket_update_reading(socket);

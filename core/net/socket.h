@@ -34,9 +34,9 @@ enum nb_socket_state {
 /* One attempt to connect, from the request to its end. */
 struct nb_dial {
     uint64_t ticket; /* of the lookup under way */
-    struct nb_address candidates[NB_LOOKUP_ADDRESSES];
+    struct nb_endpoint candidates[NB_LOOKUP_ADDRESSES];
     unsigned count, next;
-    struct nb_address local; /* to bind to; family 0: none wanted */
+    struct nb_endpoint local; /* to bind to; family 0: none wanted */
     struct nb_failure *lookup_failure, *first_failure; /* shares */
     struct nb_slice host, path; /* borrow from chunk; absent where not used */
     struct nb_chunk *chunk; /* a share */
@@ -60,7 +60,7 @@ struct nb_socket {
 
     struct nb_stream stream;
     bool stream_in_use; /* from open or connect to on_closed */
-    struct nb_address local, remote;
+    struct nb_endpoint local, remote;
     struct nb_dial *dial; /* owned; only while RESOLVING or CONNECTING */
     uint64_t dials; /* so far: the tickets of their lookups */
 
@@ -114,7 +114,7 @@ struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name);
  * the next turn on. NULL: no memory; the descriptor is closed then.
  */
 struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, uint64_t server, int fd,
-                                   const struct nb_address *remote, const struct nb_accept_options *options);
+                                   const struct nb_endpoint *remote, const struct nb_accept_options *options);
 
 /* Sent by a session to a socket whose peer holds everything up: it fails with ERR_NB_STALLED. */
 extern const struct nb_message_class nb_stalled_class;

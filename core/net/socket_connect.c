@@ -9,10 +9,10 @@ enum { KNOWN_HINTS = AI_ADDRCONFIG | AI_V4MAPPED | AI_ALL };
 
 /* ---- checks, in Node's order ---- */
 
-static struct nb_failure *check_local_address(const nb_SocketConnect *options, struct nb_address *ret_local)
+static struct nb_failure *check_local_address(const nb_SocketConnect *options, struct nb_endpoint *ret_local)
 {
-    *ret_local = (struct nb_address){0};
-    if (options->local_address.data && !nb_address_parse(options->local_address, ret_local))
+    *ret_local = (struct nb_endpoint){0};
+    if (options->local_address.data && !nb_endpoint_parse(options->local_address, ret_local))
         return nb_failure_invalid_ip(options->local_address, "localAddress");
     return NULL;
 }
@@ -43,7 +43,7 @@ static struct nb_failure *check_onread(struct nb_socket *socket, bool has_onread
 }
 
 static struct nb_failure *check_options(struct nb_socket *socket, const nb_SocketConnect *options,
-                                        struct nb_address *ret_local)
+                                        struct nb_endpoint *ret_local)
 {
     struct nb_failure *failure;
     if (!options->path.data && !options->has_port)
@@ -85,7 +85,7 @@ static void begin_life(struct nb_socket *socket)
     socket->bytes_read = socket->bytes_written = socket->bytes_sent = 0;
     socket->has_ended = socket->is_ending = socket->has_finished = socket->was_ended_by_peer = false;
     socket->needs_drain = socket->wants_reset = false;
-    socket->local = socket->remote = (struct nb_address){0};
+    socket->local = socket->remote = (struct nb_endpoint){0};
     socket->decoder.kept_length = 0;
 }
 
@@ -106,7 +106,7 @@ static int keep_texts(struct nb_dial *dial, const nb_SocketConnect *options, str
 }
 
 static struct nb_dial *new_dial(struct nb_socket *socket, const nb_SocketConnect *options,
-                                const struct nb_address *local)
+                                const struct nb_endpoint *local)
 {
     struct nb_dial *dial = nb_calloc(1, sizeof *dial);
     if (!dial)
@@ -131,7 +131,7 @@ static void start_dial(struct nb_socket *socket, int family, int hints)
         nb_socket_dial_next(socket);
         return;
     }
-    if (nb_address_parse(dial->host, &dial->candidates[0])) {
+    if (nb_endpoint_parse(dial->host, &dial->candidates[0])) {
         dial->host = (struct nb_slice){0};
         dial->count = 1;
         nb_socket_dial_next(socket);
@@ -148,7 +148,7 @@ static void start_dial(struct nb_socket *socket, int family, int hints)
 static struct nb_failure *dial(struct nb_socket *socket, const nb_SocketConnect *options,
                                struct nb_command **command)
 {
-    struct nb_address local;
+    struct nb_endpoint local;
     int family = options->family, hints = options->hints;
     struct nb_failure *failure = check_state(socket);
     if (failure || (failure = check_options(socket, options, &local)))

@@ -11,9 +11,9 @@
 /* ---- candidates ---- */
 
 /* Node: both ends are told only if both were asked for. */
-static const struct nb_address *wanted_local(const struct nb_dial *dial)
+static const struct nb_endpoint *wanted_local(const struct nb_dial *dial)
 {
-    return dial->local.family && dial->local.port ? &dial->local : NULL;
+    return dial->local.ip.family && dial->local.port ? &dial->local : NULL;
 }
 
 static struct nb_failure *failure_of(struct nb_socket *socket, int status)
@@ -36,10 +36,10 @@ static int set_reuse(int fd)
     return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ? -errno : 0;
 }
 
-static int bind_local(int fd, const struct nb_address *local)
+static int bind_local(int fd, const struct nb_endpoint *local)
 {
     struct sockaddr_storage storage;
-    socklen_t length = nb_address_to_sockaddr(local, &storage);
+    socklen_t length = nb_endpoint_to_sockaddr(local, &storage);
     int status = set_reuse(fd);
     if (status == 0 && bind(fd, (struct sockaddr *)&storage, length) < 0)
         status = -errno;
@@ -50,12 +50,12 @@ static int bind_local(int fd, const struct nb_address *local)
 static bool bind_if_wanted(struct nb_socket *socket, int fd)
 {
     struct nb_dial *dial = socket->dial;
-    struct nb_address local = dial->local;
-    if (!local.family && !dial->local_port)
+    struct nb_endpoint local = dial->local;
+    if (!local.ip.family && !dial->local_port)
         return true;
     local.port = dial->local_port;
-    if (!local.family)
-        local.family = socket->remote.family;
+    if (!local.ip.family)
+        local.ip.family = socket->remote.ip.family;
     int status = bind_local(fd, &local);
     if (status == UV_EAFNOSUPPORT)
         status = UV_EINVAL; /* Node's word for an address of the other family */
@@ -94,12 +94,12 @@ static bool start_attempt(struct nb_socket *socket, int domain, const struct soc
     return true;
 }
 
-static bool try_address(struct nb_socket *socket, const struct nb_address *candidate)
+static bool try_address(struct nb_socket *socket, const struct nb_endpoint *candidate)
 {
     struct sockaddr_storage storage;
     socket->remote = *candidate;
     socket->remote.port = socket->dial->port;
-    socklen_t length = nb_address_to_sockaddr(&socket->remote, &storage);
+    socklen_t length = nb_endpoint_to_sockaddr(&socket->remote, &storage);
     return start_attempt(socket, storage.ss_family, (struct sockaddr *)&storage, length);
 }
 
@@ -131,20 +131,20 @@ void nb_socket_dial_next(struct nb_socket *socket)
 /* ---- lookup events ---- */
 
 static void emit_lookup(struct nb_socket *socket, struct nb_failure *failure,
-                        const struct nb_address *address)
+                        const struct nb_endpoint *address)
 {
     struct nb_texts texts;
-    char text[NB_ADDRESS_TEXT];
+    char text[NB_ENDPOINT_TEXT];
     struct nb_slice host = socket->dial->host;
     struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_LOOKUP, socket->name);
     if (!event)
         return;
-    nb_texts_init(&texts, socket->actor.loop, host.length + NB_ADDRESS_TEXT);
+    nb_texts_init(&texts, socket->actor.loop, host.length + NB_ENDPOINT_TEXT);
     event->body.lookup.host = nb_texts_add(&texts, host);
     if (address) {
-        event->body.lookup.address = nb_texts_add(&texts, nb_slice_of(nb_address_format(address, text)));
+        event->body.lookup.address = nb_texts_add(&texts, nb_slice_of(nb_endpoint_format(address, text)));
         event->body.lookup.has_family = true;
-        event->body.lookup.family = address->family;
+        event->body.lookup.family = address->ip.family;
     }
     event->failure = nb_failure_ref(failure);
     nb_event_send_texts(socket->account, event, &texts);

@@ -54,7 +54,7 @@ nb_handler nb_on_socket_info, nb_on_socket_address;
 void nb_on_socket_info(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_socket *socket = (struct nb_socket *)self;
-    static const struct nb_address none;
+    static const struct nb_endpoint none;
     struct nb_texts texts;
     nb_SocketInfo info;
     memset(&info, 0, sizeof info);
@@ -73,15 +73,15 @@ void nb_on_socket_address(struct nb_actor *self, struct nb_command **command)
     struct nb_socket *socket = (struct nb_socket *)self;
     struct nb_texts texts;
     nb_Address address;
-    char text[NB_ADDRESS_TEXT];
-    if (socket->state != NB_SOCKET_OPEN || !socket->local.family) {
+    char text[NB_ENDPOINT_TEXT];
+    if (socket->state != NB_SOCKET_OPEN || !socket->local.ip.family) {
         nb_reply_done(self->loop, &(*command)->reply);
         return;
     }
     memset(&address, 0, sizeof address);
-    nb_texts_init(&texts, self->loop, NB_ADDRESS_TEXT);
-    address.address = nb_texts_add(&texts, nb_slice_of(nb_address_format(&socket->local, text)));
-    address.family = nb_slice_of(nb_address_family_name(&socket->local));
+    nb_texts_init(&texts, self->loop, NB_ENDPOINT_TEXT);
+    address.address = nb_texts_add(&texts, nb_slice_of(nb_endpoint_format(&socket->local, text)));
+    address.family = nb_slice_of(nb_endpoint_family_name(&socket->local));
     address.has_port = true;
     address.port = socket->local.port;
     nb_reply_texts(self->loop, &(*command)->reply, &address, &texts);

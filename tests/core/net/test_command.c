@@ -171,12 +171,12 @@ END_TEST
 
 START_TEST(endpoints_are_told_as_far_as_they_are_known)
 {
-    struct nb_address four, six, none = {0};
+    struct nb_endpoint four, six, none = {0};
     struct nb_texts texts;
     nb_Endpoints ends;
     driver_start();
-    ck_assert(nb_address_parse(nb_slice_of("192.0.2.1"), &four));
-    ck_assert(nb_address_parse(nb_slice_of("2001:db8::1"), &six));
+    ck_assert(nb_endpoint_parse(nb_slice_of("192.0.2.1"), &four));
+    ck_assert(nb_endpoint_parse(nb_slice_of("2001:db8::1"), &six));
     four.port = 80;
     six.port = 65535;
     nb_texts_init(&texts, driver_loop, NB_ENDPOINTS_TEXT);

@@ -42,10 +42,10 @@ static void done(void)
     failure = NULL;
 }
 
-static struct nb_address address_of(const char *text, uint16_t port)
+static struct nb_endpoint address_of(const char *text, uint16_t port)
 {
-    struct nb_address address;
-    ck_assert(nb_address_parse(nb_slice_of(text), &address));
+    struct nb_endpoint address;
+    ck_assert(nb_endpoint_parse(nb_slice_of(text), &address));
     address.port = port;
     return address;
 }
@@ -63,7 +63,7 @@ END_TEST
 
 START_TEST(connect_errors_over_tcp)
 {
-    struct nb_address remote = address_of("127.0.0.1", 1), remote6 = address_of("::1", 1);
+    struct nb_endpoint remote = address_of("127.0.0.1", 1), remote6 = address_of("::1", 1);
     assert_failure(nb_failure_connect(UV_ECONNREFUSED, &remote, (struct nb_slice){0}, NULL), "ECONNREFUSED",
                    "connect ECONNREFUSED 127.0.0.1:1");
     assert_system(UV_ECONNREFUSED, "connect");
@@ -78,7 +78,7 @@ END_TEST
 
 START_TEST(connect_errors_from_a_chosen_address)
 {
-    struct nb_address remote = address_of("127.0.0.1", 1), local = address_of("127.0.0.1", 7778), none = {0};
+    struct nb_endpoint remote = address_of("127.0.0.1", 1), local = address_of("127.0.0.1", 7778), none = {0};
     assert_failure(nb_failure_connect(UV_ECONNREFUSED, &remote, (struct nb_slice){0}, &local), "ECONNREFUSED",
                    "connect ECONNREFUSED 127.0.0.1:1 - Local (127.0.0.1:7778)");
     done();
@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(bind_errors)
 {
-    struct nb_address local = address_of("192.0.2.1", 0);
+    struct nb_endpoint local = address_of("192.0.2.1", 0);
     assert_failure(nb_failure_bind(UV_EADDRNOTAVAIL, &local), "EADDRNOTAVAIL",
                    "bind EADDRNOTAVAIL 192.0.2.1");
     assert_system(UV_EADDRNOTAVAIL, "bind");
@@ -244,7 +244,7 @@ static void assert_constant(struct nb_failure *made)
 
 START_TEST(without_memory_there_is_still_an_error)
 {
-    struct nb_address remote = address_of("127.0.0.1", 1);
+    struct nb_endpoint remote = address_of("127.0.0.1", 1);
     struct nb_fault fault = {0};
     WITHOUT_MEMORY(nb_failure_system(UV_EPIPE, "write"));
     WITHOUT_MEMORY(nb_failure_connect(UV_ENOENT, &remote, (struct nb_slice){0}, NULL));

@@ -27,10 +27,10 @@ static void end(void)
     ck_assert_int_eq(rmdir(directory), 0);
 }
 
-static struct nb_address address_of(const char *text, uint16_t port)
+static struct nb_endpoint address_of(const char *text, uint16_t port)
 {
-    struct nb_address address;
-    ck_assert(nb_address_parse(nb_slice_of(text), &address));
+    struct nb_endpoint address;
+    ck_assert(nb_endpoint_parse(nb_slice_of(text), &address));
     address.port = port;
     return address;
 }
@@ -51,10 +51,10 @@ static void assert_listens(int fd)
     ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 }
 
-static void assert_connects(int listener, const struct nb_address *to)
+static void assert_connects(int listener, const struct nb_endpoint *to)
 {
     struct sockaddr_storage storage;
-    socklen_t length = nb_address_to_sockaddr(to, &storage);
+    socklen_t length = nb_endpoint_to_sockaddr(to, &storage);
     int client = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     (void)!connect(client, (struct sockaddr *)&storage, length);
     int accepted = accept_soon(listener);
@@ -64,11 +64,11 @@ static void assert_connects(int listener, const struct nb_address *to)
 
 START_TEST(tcp_listens)
 {
-    struct nb_address address = address_of("127.0.0.1", 0);
+    struct nb_endpoint address = address_of("127.0.0.1", 0);
     int fd = nb_listen_tcp(&address, 8, false);
     assert_listens(fd);
     ck_assert_int_eq(get_option(fd, SOL_SOCKET, SO_REUSEADDR), 1);
-    nb_address_of_local(fd, &address);
+    nb_endpoint_of_local(fd, &address);
     ck_assert_uint_ne(address.port, 0);
     assert_connects(fd, &address);
     close(fd);
@@ -78,12 +78,12 @@ END_TEST
 START_TEST(ipv6_alone_or_with_ipv4)
 {
     for (int only = 0; only < 2; only++) {
-        struct nb_address any = address_of("::", 0), six = address_of("::1", 0),
-                          four = address_of("127.0.0.1", 0);
+        struct nb_endpoint any = address_of("::", 0), six = address_of("::1", 0),
+                           four = address_of("127.0.0.1", 0);
         int fd = nb_listen_tcp(&any, 8, only);
         assert_listens(fd);
         ck_assert_int_eq(get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY), only);
-        nb_address_of_local(fd, &any);
+        nb_endpoint_of_local(fd, &any);
         six.port = four.port = any.port;
         assert_connects(fd, &six);
         if (!only)
@@ -95,9 +95,9 @@ END_TEST
 
 START_TEST(a_port_in_use_is_refused)
 {
-    struct nb_address address = address_of("127.0.0.1", 0);
+    struct nb_endpoint address = address_of("127.0.0.1", 0);
     int fd = nb_listen_tcp(&address, 8, false);
-    nb_address_of_local(fd, &address);
+    nb_endpoint_of_local(fd, &address);
     ck_assert_int_eq(nb_listen_tcp(&address, 8, false), UV_EADDRINUSE);
     close(fd);
     fd = nb_listen_tcp(&address, 8, false);
@@ -108,7 +108,7 @@ END_TEST
 
 START_TEST(an_address_of_others_is_refused)
 {
-    struct nb_address address = address_of("192.0.2.1", 0);
+    struct nb_endpoint address = address_of("192.0.2.1", 0);
     ck_assert_int_eq(nb_listen_tcp(&address, 8, false), UV_EADDRNOTAVAIL);
 }
 END_TEST

@@ -68,10 +68,10 @@ static const struct nb_lookup_answer *look_up(const char *host, int family, int 
 
 static void assert_one(const struct nb_lookup_answer *answer, const char *text)
 {
-    char found[NB_ADDRESS_TEXT];
+    char found[NB_ENDPOINT_TEXT];
     ck_assert_int_eq(answer->status, 0);
     ck_assert_uint_eq(answer->count, 1);
-    ck_assert_str_eq(nb_address_format(&answer->addresses[0], found), text);
+    ck_assert_str_eq(nb_endpoint_format(&answer->addresses[0], found), text);
     ck_assert_uint_eq(answer->addresses[0].port, 0);
 }
 
@@ -93,8 +93,8 @@ START_TEST(localhost_is_this_machine)
     ck_assert_int_eq(answer->status, 0);
     ck_assert_uint_ge(answer->count, 1);
     for (unsigned i = 0; i < answer->count; i++) {
-        ck_assert_uint_eq(answer->addresses[i].family, 4);
-        ck_assert_uint_eq(answer->addresses[i].bytes[0], 127);
+        ck_assert_uint_eq(answer->addresses[i].ip.family, 4);
+        ck_assert_uint_eq(answer->addresses[i].ip.bytes[0], 127);
     }
     end();
 }

@@ -1,4 +1,4 @@
-#include "address.h"
+#include "endpoint.h"
 #include "sockets.h"
 #include "suite.h"
 
@@ -9,17 +9,17 @@
 /* The family that a text is read as; 0: none. */
 static int family_of(const char *text)
 {
-    struct nb_address address;
-    return nb_address_parse(nb_slice_of(text), &address) ? address.family : 0;
+    struct nb_endpoint address;
+    return nb_endpoint_parse(nb_slice_of(text), &address) ? address.ip.family : 0;
 }
 
 static const char *read_and_format(const char *text)
 {
-    static char formatted[NB_ADDRESS_TEXT];
-    struct nb_address address;
-    ck_assert_msg(nb_address_parse(nb_slice_of(text), &address), "%s is not read", text);
+    static char formatted[NB_ENDPOINT_TEXT];
+    struct nb_endpoint address;
+    ck_assert_msg(nb_endpoint_parse(nb_slice_of(text), &address), "%s is not read", text);
     ck_assert_uint_eq(address.port, 0);
-    return nb_address_format(&address, formatted);
+    return nb_endpoint_format(&address, formatted);
 }
 
 /* What net.isIP says, with answers recorded from Node. */
@@ -82,19 +82,19 @@ END_TEST
 
 START_TEST(what_is_no_text_is_no_address)
 {
-    struct nb_address address = {.family = 9};
-    ck_assert(!nb_address_parse((struct nb_slice){0}, &address));
-    ck_assert(!nb_address_parse((struct nb_slice){(const uint8_t *)"1.2.3.4\0", 8}, &address));
-    ck_assert(!nb_address_parse((struct nb_slice){(const uint8_t *)"::1%lo\0", 7}, &address));
-    ck_assert_uint_eq(address.family, 9);
+    struct nb_endpoint address = {.ip.family = 9};
+    ck_assert(!nb_endpoint_parse((struct nb_slice){0}, &address));
+    ck_assert(!nb_endpoint_parse((struct nb_slice){(const uint8_t *)"1.2.3.4\0", 8}, &address));
+    ck_assert(!nb_endpoint_parse((struct nb_slice){(const uint8_t *)"::1%lo\0", 7}, &address));
+    ck_assert_uint_eq(address.ip.family, 9);
 }
 END_TEST
 
 START_TEST(a_slice_need_not_end_in_nul)
 {
-    struct nb_address address;
-    ck_assert(nb_address_parse((struct nb_slice){(const uint8_t *)"10.0.0.12", 8}, &address));
-    ck_assert_uint_eq(address.bytes[3], 1);
+    struct nb_endpoint address;
+    ck_assert(nb_endpoint_parse((struct nb_slice){(const uint8_t *)"10.0.0.12", 8}, &address));
+    ck_assert_uint_eq(address.ip.bytes[3], 1);
 }
 END_TEST
 
@@ -105,32 +105,32 @@ START_TEST(addresses_have_one_text)
     ck_assert_str_eq(read_and_format("0:0:0:0:0:0:0:0"), "::");
     ck_assert_str_eq(read_and_format("::ffff:127.0.0.1"), "::ffff:127.0.0.1");
     ck_assert_str_eq(read_and_format("::ffff:7f00:1"), "::ffff:127.0.0.1");
-    struct nb_address none = {0};
-    char text[NB_ADDRESS_TEXT];
-    ck_assert_ptr_eq(nb_address_format(&none, text), text);
+    struct nb_endpoint none = {0};
+    char text[NB_ENDPOINT_TEXT];
+    ck_assert_ptr_eq(nb_endpoint_format(&none, text), text);
     ck_assert_str_eq(text, "");
 }
 END_TEST
 
 START_TEST(a_zone_is_an_interface)
 {
-    char name[IF_NAMESIZE], text[NB_ADDRESS_TEXT];
-    struct nb_address address;
+    char name[IF_NAMESIZE], text[NB_ENDPOINT_TEXT];
+    struct nb_endpoint address;
     ck_assert_ptr_nonnull(if_indextoname(1, name));
     snprintf(text, sizeof text, "fe80::1%%%s", name);
-    ck_assert(nb_address_parse(nb_slice_of(text), &address));
+    ck_assert(nb_endpoint_parse(nb_slice_of(text), &address));
     ck_assert_uint_eq(address.scope, 1);
     ck_assert_str_eq(read_and_format("fe80::1%1"), text);
     ck_assert_str_eq(read_and_format("fe80::1%nosuchif"), "fe80::1");
-    ck_assert(nb_address_parse(nb_slice_of("fe80::1%99999999999"), &address));
+    ck_assert(nb_endpoint_parse(nb_slice_of("fe80::1%99999999999"), &address));
     ck_assert_uint_eq(address.scope, 0);
 }
 END_TEST
 
 START_TEST(families_have_names)
 {
-    ck_assert_str_eq(nb_address_family_name(&(struct nb_address){.family = 4}), "IPv4");
-    ck_assert_str_eq(nb_address_family_name(&(struct nb_address){.family = 6}), "IPv6");
+    ck_assert_str_eq(nb_endpoint_family_name(&(struct nb_endpoint){.ip.family = 4}), "IPv4");
+    ck_assert_str_eq(nb_endpoint_family_name(&(struct nb_endpoint){.ip.family = 6}), "IPv6");
 }
 END_TEST
 
@@ -139,17 +139,17 @@ static void check_sockaddr(const char *text, uint16_t port, uint32_t scope, sa_f
                            socklen_t length)
 {
     struct sockaddr_storage storage;
-    struct nb_address address, back;
-    char before[NB_ADDRESS_TEXT], after[NB_ADDRESS_TEXT];
-    ck_assert(nb_address_parse(nb_slice_of(text), &address));
+    struct nb_endpoint address, back;
+    char before[NB_ENDPOINT_TEXT], after[NB_ENDPOINT_TEXT];
+    ck_assert(nb_endpoint_parse(nb_slice_of(text), &address));
     address.port = port;
     address.scope = scope;
-    ck_assert_uint_eq(nb_address_to_sockaddr(&address, &storage), length);
+    ck_assert_uint_eq(nb_endpoint_to_sockaddr(&address, &storage), length);
     ck_assert_uint_eq(storage.ss_family, family);
-    back = nb_address_from_sockaddr(&storage);
+    back = nb_endpoint_from_sockaddr(&storage);
     ck_assert_uint_eq(back.port, port);
     ck_assert_uint_eq(back.scope, scope);
-    ck_assert_str_eq(nb_address_format(&address, before), nb_address_format(&back, after));
+    ck_assert_str_eq(nb_endpoint_format(&address, before), nb_endpoint_format(&back, after));
 }
 
 START_TEST(addresses_go_to_the_system_and_back)
@@ -158,22 +158,22 @@ START_TEST(addresses_go_to_the_system_and_back)
     check_sockaddr("2001:db8::1", 65535, 0, AF_INET6, sizeof(struct sockaddr_in6));
     check_sockaddr("fe80::1", 1, 1, AF_INET6, sizeof(struct sockaddr_in6));
     struct sockaddr_storage other = {.ss_family = AF_UNIX};
-    ck_assert_uint_eq(nb_address_from_sockaddr(&other).family, 0);
+    ck_assert_uint_eq(nb_endpoint_from_sockaddr(&other).ip.family, 0);
 }
 END_TEST
 
 START_TEST(a_socket_knows_both_ends)
 {
     int ends[2];
-    struct nb_address local, peer, seen;
-    char text[NB_ADDRESS_TEXT];
+    struct nb_endpoint local, peer, seen;
+    char text[NB_ENDPOINT_TEXT];
     tcp_pair(ends);
-    nb_address_of_local(ends[0], &local);
-    nb_address_of_peer(ends[0], &peer);
-    ck_assert_str_eq(nb_address_format(&local, text), "127.0.0.1");
-    nb_address_of_peer(ends[1], &seen);
+    nb_endpoint_of_local(ends[0], &local);
+    nb_endpoint_of_peer(ends[0], &peer);
+    ck_assert_str_eq(nb_endpoint_format(&local, text), "127.0.0.1");
+    nb_endpoint_of_peer(ends[1], &seen);
     ck_assert_uint_eq(seen.port, local.port);
-    nb_address_of_local(ends[1], &seen);
+    nb_endpoint_of_local(ends[1], &seen);
     ck_assert_uint_eq(seen.port, peer.port);
     close(ends[0]);
     close(ends[1]);
@@ -183,17 +183,17 @@ END_TEST
 START_TEST(an_end_that_is_not_there_has_no_family)
 {
     int ends[2], fresh = tcp_socket();
-    struct nb_address address = {.family = 9};
-    nb_address_of_peer(fresh, &address);
-    ck_assert_uint_eq(address.family, 0);
+    struct nb_endpoint address = {.ip.family = 9};
+    nb_endpoint_of_peer(fresh, &address);
+    ck_assert_uint_eq(address.ip.family, 0);
     unix_pair(ends);
-    nb_address_of_local(ends[0], &address);
-    ck_assert_uint_eq(address.family, 0);
+    nb_endpoint_of_local(ends[0], &address);
+    ck_assert_uint_eq(address.ip.family, 0);
     close(ends[0]);
     close(ends[1]);
     close(fresh);
-    nb_address_of_local(-1, &address);
-    ck_assert_uint_eq(address.family, 0);
+    nb_endpoint_of_local(-1, &address);
+    ck_assert_uint_eq(address.ip.family, 0);
 }
 END_TEST
 

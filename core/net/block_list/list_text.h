@@ -1,0 +1,28 @@
+/*
+ * A block list as text: one rule a line in either notation of rule.h, blanks
+ * around it ignored, empty lines too, and what follows a '#'. Lines end with LF
+ * or CR LF. Written oldest first, so that what was written and read again is the
+ * same list.
+ */
+#ifndef NB_LIST_TEXT_H
+#define NB_LIST_TEXT_H
+
+#include "block_list.h"
+
+struct nb_list_fault {
+    size_t line; /* from 1; 0: no line is at fault, but memory or the number of rules */
+    const char *reason; /* static */
+};
+
+/*
+ * Adds all rules of the text, or none, and no more than max_rules in all. Errors:
+ * as nb_block_list_add_all; -EINVAL and -ENOSPC tell where and why.
+ */
+int nb_block_list_load_text(struct nb_block_list *list, const char *text, size_t length, size_t max_rules,
+                            struct nb_list_fault *ret_fault);
+
+/* Writes the list piece by piece; a negative result of write ends it and is returned. */
+int nb_block_list_save_text(const struct nb_block_list *list,
+                            int (*write)(void *context, const char *text, size_t length), void *context);
+
+#endif
