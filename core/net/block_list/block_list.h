@@ -31,7 +31,7 @@ void nb_block_list_free(struct nb_block_list *list); /* NULL: nothing */
 int nb_block_list_add(struct nb_block_list *list, const struct nb_rule *rule);
 int nb_block_list_add_all(struct nb_block_list *list, const struct nb_rule *rules, size_t count);
 
-/* Removes the newest rule that equals this one; -ENOENT: there is none. */
+/* Removes the newest rule that equals this one. Its only error: -ENOENT, there is none. Linear in the rules. */
 int nb_block_list_remove(struct nb_block_list *list, const struct nb_rule *rule);
 
 /* Removes all. Cannot fail. */
@@ -57,6 +57,7 @@ bool nb_block_list_match(struct nb_block_list *list, const struct nb_ip *ip, str
 struct nb_rule_walk {
     uint32_t next; /* all zero: the beginning */
 };
+/* ret_hits may be NULL. */
 bool nb_block_list_newest(const struct nb_block_list *list, struct nb_rule_walk *walk,
                           struct nb_rule *ret_rule, uint64_t *ret_hits);
 bool nb_block_list_oldest(const struct nb_block_list *list, struct nb_rule_walk *walk,
