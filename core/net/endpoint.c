@@ -1,11 +1,9 @@
 #include "endpoint.h"
 
-#include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <uv.h>
 
 struct nb_endpoint nb_endpoint_from_sockaddr(const struct sockaddr_storage *from)
 {
@@ -45,16 +43,10 @@ socklen_t nb_endpoint_to_sockaddr(const struct nb_endpoint *address, struct sock
 
 const char *nb_endpoint_format(const struct nb_endpoint *address, char text[NB_ENDPOINT_TEXT])
 {
-    text[0] = '\0';
-    if (address->ip.family == 4)
-        inet_ntop(AF_INET, address->ip.bytes, text, NB_ENDPOINT_TEXT);
-    else if (address->ip.family == 6)
-        inet_ntop(AF_INET6, address->ip.bytes, text, NB_ENDPOINT_TEXT);
+    size_t length = nb_ip_format(&address->ip, text);
     char zone[IF_NAMESIZE];
-    if (address->ip.family == 6 && address->scope && if_indextoname(address->scope, zone)) {
-        size_t used = strlen(text);
-        snprintf(text + used, NB_ENDPOINT_TEXT - used, "%%%s", zone);
-    }
+    if (address->ip.family == 6 && address->scope && if_indextoname(address->scope, zone))
+        snprintf(text + length, NB_ENDPOINT_TEXT - length, "%%%s", zone);
     return text;
 }
 
@@ -63,54 +55,38 @@ const char *nb_endpoint_family_name(const struct nb_endpoint *address)
     return address->ip.family == 6 ? "IPv6" : "IPv4";
 }
 
-static bool is_zone_character(char c)
+/* 0 where there is no such interface. */
+static uint32_t index_of_name(const char *text, size_t length)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '.' || c == ':';
+    char name[IF_NAMESIZE];
+    if (length >= sizeof name)
+        return 0;
+    memcpy(name, text, length);
+    name[length] = '\0';
+    return if_nametoindex(name);
 }
 
-/* An interface's name or its number; 0 where there is no such interface. */
-static uint32_t zone_index(const char *zone)
+/* An interface's number or its name. */
+static uint32_t zone_index(const char *zone, size_t length)
 {
     uint32_t number = 0;
-    for (const char *c = zone; *c; c++) {
-        if (*c < '0' || *c > '9' || number > UINT32_MAX / 10 - 1)
-            return if_nametoindex(zone);
-        number = number * 10 + (uint32_t)(*c - '0');
+    for (size_t i = 0; i < length; i++) {
+        if (zone[i] < '0' || zone[i] > '9' || number > UINT32_MAX / 10 - 1)
+            return index_of_name(zone, length);
+        number = number * 10 + (uint32_t)(zone[i] - '0');
     }
     return number;
 }
 
-static bool take_zone(char *text, uint32_t *ret_scope)
-{
-    char *zone = strchr(text, '%');
-    *ret_scope = 0;
-    if (!zone)
-        return true;
-    *zone++ = '\0';
-    if (!*zone)
-        return false;
-    for (const char *c = zone; *c; c++)
-        if (!is_zone_character(*c))
-            return false;
-    *ret_scope = zone_index(zone);
-    return true;
-}
-
 bool nb_endpoint_parse(struct nb_slice slice, struct nb_endpoint *ret_address)
 {
-    char text[INET6_ADDRSTRLEN + 2 * IF_NAMESIZE];
+    const char *text = (const char *)slice.data;
     struct nb_endpoint address = {0};
-    if (!slice.data || slice.length >= sizeof text || memchr(slice.data, 0, slice.length))
+    size_t zone;
+    if (!text || !nb_ip_parse(text, slice.length, &address.ip, &zone))
         return false;
-    memcpy(text, slice.data, slice.length);
-    text[slice.length] = '\0';
-    if (uv_inet_pton(AF_INET, text, address.ip.bytes) == 0)
-        address.ip.family = 4;
-    else if (take_zone(text, &address.scope) && uv_inet_pton(AF_INET6, text, address.ip.bytes) == 0)
-        address.ip.family = 6;
-    else
-        return false;
+    if (zone < slice.length)
+        address.scope = zone_index(text + zone, slice.length - zone);
     *ret_address = address;
     return true;
 }

@@ -4,6 +4,8 @@
 
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The family that a text is read as; 0: none. */
@@ -127,6 +129,22 @@ START_TEST(a_zone_is_an_interface)
 }
 END_TEST
 
+START_TEST(a_zone_may_be_of_any_length)
+{
+    enum { LENGTH = 1 << 20 };
+    struct nb_endpoint address;
+    char *text = malloc(LENGTH);
+    memset(text, 'a', LENGTH);
+    memcpy(text, "fe80::1%", 8);
+    ck_assert(nb_endpoint_parse((struct nb_slice){(const uint8_t *)text, LENGTH}, &address));
+    ck_assert_int_eq(address.ip.family, 6);
+    ck_assert_uint_eq(address.scope, 0);
+    text[LENGTH - 1] = '_';
+    ck_assert(!nb_endpoint_parse((struct nb_slice){(const uint8_t *)text, LENGTH}, &address));
+    free(text);
+}
+END_TEST
+
 START_TEST(families_have_names)
 {
     ck_assert_str_eq(nb_endpoint_family_name(&(struct nb_endpoint){.ip.family = 4}), "IPv4");
@@ -199,10 +217,10 @@ END_TEST
 
 int main(void)
 {
-    return run_suite("address",
-                     (const TTest *[]){literals_are_read_as_node_reads_them, what_is_no_text_is_no_address,
-                                       a_slice_need_not_end_in_nul, addresses_have_one_text,
-                                       a_zone_is_an_interface, families_have_names,
-                                       addresses_go_to_the_system_and_back, a_socket_knows_both_ends,
-                                       an_end_that_is_not_there_has_no_family, NULL});
+    return run_suite(
+        "address", (const TTest *[]){literals_are_read_as_node_reads_them, what_is_no_text_is_no_address,
+                                     a_slice_need_not_end_in_nul, addresses_have_one_text,
+                                     a_zone_is_an_interface, a_zone_may_be_of_any_length, families_have_names,
+                                     addresses_go_to_the_system_and_back, a_socket_knows_both_ends,
+                                     an_end_that_is_not_there_has_no_family, NULL});
 }
