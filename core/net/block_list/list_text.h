@@ -11,12 +11,13 @@
 
 struct nb_list_fault {
     size_t line; /* from 1; 0: no line is at fault, but memory or the number of rules */
-    const char *reason; /* static */
+    const char *reason; /* for the end of a sentence; static */
 };
 
 /*
- * Adds all rules of the text, or none, and no more than max_rules in all. Errors:
- * as nb_block_list_add_all; -EINVAL and -ENOSPC tell where and why.
+ * Adds all rules of the text, or none. -EINVAL: the first line that is no rule;
+ * -ENOSPC: the list would have more than max_rules; -ENOMEM. Each tells the fault.
+ * The text is borrowed for the call and may hold any bytes.
  */
 int nb_block_list_load_text(struct nb_block_list *list, const char *text, size_t length, size_t max_rules,
                             struct nb_list_fault *ret_fault);
