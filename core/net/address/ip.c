@@ -1,16 +1,24 @@
 #include "ip.h"
-#include "text.h"
+#include "characters.h"
 
-/* How an IPv6 address is written. */
-struct form {
-    uint64_t starts; /* a bit where a group of hex digits starts */
-    uint64_t ends; /* and behind its last digit */
-    unsigned groups; /* of 16 bits, with the dotted tail's two */
-    unsigned gap; /* where "::" is; NO_GAP: nowhere */
-    unsigned tail; /* where the dotted tail is; the end of the address: nowhere */
+enum {
+    V4_MIN = 7, /* characters */
+    V4_MAX = 15,
+    V6_MIN = 2,
+    V6_MAX = 45, /* 0000:0000:0000:0000:0000:ffff:255.255.255.255 */
 };
 
-enum { NO_GAP = 64 };
+/* Where a text has the characters of an IPv6 address, up to the first other one. */
+struct front {
+    uint64_t hex, colons, dots;
+    unsigned end;
+};
+
+/* The lowest n bits, n < 64. */
+static uint64_t low_bits(size_t n)
+{
+    return ((uint64_t)1 << n) - 1;
+}
 
 static unsigned lowest(uint64_t bits)
 {
@@ -22,134 +30,160 @@ static unsigned highest(uint64_t bits)
     return 63 - (unsigned)__builtin_clzll(bits);
 }
 
-static bool at_most_one(uint64_t bits)
+static uint64_t without_lowest(uint64_t bits)
 {
-    return (bits & (bits - 1)) == 0;
+    return bits & (bits - 1);
 }
 
+/* Plain C, since not every x86-64 has an instruction for it. */
 static unsigned count(uint64_t bits)
 {
-    unsigned n = 0;
-    for (; bits; bits &= bits - 1)
-        n++;
-    return n;
+    bits -= bits >> 1 & 0x5555555555555555;
+    bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+    return (unsigned)(((bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f) * 0x0101010101010101 >> 56);
 }
 
-/* Where the address part of a text ends: at the first character that no address has. */
-static unsigned address_end(const struct nb_text_masks *masks)
+/* Three digits that are more than 255: where the first is. */
+static uint64_t above_255(nb_characters characters)
 {
-    return lowest(~(masks->hex | masks->colons | masks->dots));
+    uint64_t is_2 = nb_characters_equal(characters, '2'), is_5 = nb_characters_equal(characters, '5');
+    uint64_t above_2 = nb_characters_between(characters, '3', '9');
+    uint64_t above_5 = nb_characters_between(characters, '6', '9');
+    return above_2 | (is_2 & (above_5 >> 1 | (is_5 >> 1 & above_5 >> 2)));
 }
 
-/* Four parts of one to three digits, none with a leading zero; values are not looked at. */
-static bool is_dotted_form(uint64_t digits, uint64_t dots, size_t length)
+/* Four numbers up to 255 without leading zeroes; the dots tell where. */
+static inline bool is_v4(const char *text, size_t length, uint64_t *ret_dots)
 {
-    uint64_t stops = dots | (uint64_t)1 << length;
-    uint64_t starts = dots << 1 | 1;
-    uint64_t long_runs = digits & digits >> 1 & digits >> 2 & digits >> 3;
-    return (digits | dots) == nb_low_bits(length) && count(dots) == 3 && (starts & stops) == 0 &&
-           long_runs == 0;
-}
-
-/* One part: its value, or more than 255 where it has a leading zero. */
-static unsigned part_of(uint64_t text, unsigned length)
-{
-    uint32_t part = (uint32_t)text << 8 * (4 - length) & 0x0f0f0f00;
-    unsigned hundreds = part >> 8 & 0xf, tens = part >> 16 & 0xf, value;
-    value = hundreds * 100 + tens * 10 + (part >> 24);
-    static const uint16_t least[] = {0, 0, 10, 100};
-    return value < least[length] ? 256 : value;
-}
-
-/* Reads a dotted form of 7 to 15 characters. */
-static bool read_parts(const char *text, size_t length, uint64_t dots, uint8_t *ret_bytes)
-{
-    uint64_t low = nb_load_at(text, length, 0);
-    uint64_t high = length > 8 ? nb_load_at(text, length, 8) : 0;
-    uint64_t stops = dots | (uint64_t)1 << length;
-    unsigned wrong = 0;
-    for (int i = 0; i < 4; i++) {
-        unsigned digits = lowest(stops), bits = 8 * (digits + 1);
-        unsigned value = part_of(low, digits);
-        wrong |= value >> 8;
-        ret_bytes[i] = (uint8_t)value;
-        stops >>= digits + 1;
-        low = low >> bits | high << (64 - bits);
-        high >>= bits;
-    }
-    return !wrong;
-}
-
-/* Characters at to end - 1 are an IPv4 address. May write to ret_bytes even if not. */
-static bool read_v4(const char *text, const struct nb_text_masks *masks, size_t at, size_t end,
-                    uint8_t *ret_bytes)
-{
-    size_t length = end - at;
-    if (length < 7 || length > 15)
+    if (length < V4_MIN || length > V4_MAX)
         return false;
-    uint64_t digits = masks->digits >> at & nb_low_bits(length);
-    uint64_t dots = masks->dots >> at & nb_low_bits(length);
-    return is_dotted_form(digits, dots, length) && read_parts(text + at, length, dots, ret_bytes);
+    nb_characters characters = nb_characters_load(text, length);
+    uint64_t digits = nb_characters_between(characters, '0', '9');
+    uint64_t dots = nb_characters_equal(characters, '.');
+    uint64_t third_dot = without_lowest(without_lowest(dots));
+    if ((digits | dots) != low_bits(length) || !third_dot || without_lowest(third_dot))
+        return false;
+    uint64_t starts = dots << 1 | 1, stops = dots | (uint64_t)1 << length;
+    uint64_t of_two = starts & digits & digits >> 1, of_three = of_two & digits >> 2;
+    uint64_t empty = starts & stops, too_long = of_three & digits >> 3;
+    uint64_t leading_zero = of_two & nb_characters_equal(characters, '0');
+    *ret_dots = dots;
+    return !(empty | too_long | leading_zero | (of_three & above_255(characters)));
 }
 
-/* The colon notation of the first `end` characters. */
-static bool read_form(const struct nb_text_masks *masks, unsigned end, struct form *ret_form)
+/* At most three digits, the last one in the highest byte, zeroes below the first; less than 256. */
+static uint8_t decimal_of(uint32_t characters)
 {
-    bool has_tail = (masks->dots & nb_low_bits(end)) != 0;
-    unsigned tail = has_tail ? highest(masks->colons & nb_low_bits(end)) + 1 : end;
-    uint64_t hex = masks->hex & nb_low_bits(tail), colons = masks->colons & nb_low_bits(tail);
-    uint64_t pairs = colons & colons >> 1;
-    uint64_t single = colons & ~pairs & ~(pairs << 1);
-    uint64_t long_runs = hex & hex >> 1 & hex >> 2 & hex >> 3 & hex >> 4;
-    uint64_t edges = has_tail ? 1 : 1 | (uint64_t)1 << (tail - 1);
-    ret_form->starts = hex & ~(hex << 1);
-    ret_form->ends = ~hex & hex << 1;
-    ret_form->groups = count(ret_form->starts) + 2 * has_tail;
-    ret_form->gap = pairs ? lowest(pairs) : NO_GAP;
-    ret_form->tail = tail;
-    return (hex | colons) == nb_low_bits(tail) && long_runs == 0 && at_most_one(pairs) &&
-           (single & edges) == 0 && (pairs ? ret_form->groups <= 7 : ret_form->groups == 8);
+    return (uint8_t)((characters & 0x0f0f0f0f) * (100 << 16 | 10 << 8 | 1) >> 24);
 }
 
-/* One group of one to four hex digits that starts at `at`. */
-static void read_group(const char *text, size_t length, unsigned at, unsigned digits, uint8_t *ret_bytes)
+static uint8_t decimal_at(const char *text, unsigned digits)
 {
-    uint32_t word = (uint32_t)nb_load_at(text, length, at) << 8 * (4 - digits);
-    uint32_t nibbles = (word & 0x0f0f0f0f) + 9 * (word >> 6 & 0x01010101);
+    return decimal_of(nb_load4(text) << 8 * (4 - digits));
+}
+
+static uint8_t decimal_before(const char *end, unsigned digits)
+{
+    return decimal_of(nb_load4(end - 4) & ~(uint32_t)0 << 8 * (4 - digits));
+}
+
+/* The first two numbers have four characters from their start, the last two up to their end. */
+static inline void read_v4(const char *text, size_t length, uint64_t dots, uint8_t *ret_bytes)
+{
+    unsigned first = lowest(dots), second = lowest(without_lowest(dots)), third = highest(dots);
+    ret_bytes[0] = decimal_at(text, first);
+    ret_bytes[1] = decimal_at(text + first + 1, second - first - 1);
+    ret_bytes[2] = decimal_before(text + third, third - second - 1);
+    ret_bytes[3] = decimal_before(text + length, (unsigned)length - third - 1);
+}
+
+/* Sixteen characters a time; the last ones are looked at twice rather than any beyond the end. */
+static inline struct front look_at_front(const char *text, size_t length)
+{
+    struct front front = {0};
+    uint64_t others = 0;
+    for (size_t at = 0; at < length && at <= V6_MAX && !others; at += 16) {
+        if (at && at + 16 > length)
+            at = length - 16;
+        nb_characters characters = nb_characters_load(text + at, length - at);
+        uint64_t hex = nb_characters_between(characters, '0', '9') |
+                       nb_characters_between(nb_characters_lower(characters), 'a', 'f');
+        uint64_t colons = nb_characters_equal(characters, ':');
+        uint64_t dots = nb_characters_equal(characters, '.');
+        others = ~(hex | colons | dots) & 0xffff;
+        front.hex |= hex << at;
+        front.colons |= colons << at;
+        front.dots |= dots << at;
+    }
+    front.end = lowest(~(front.hex | front.colons | front.dots));
+    front.colons &= low_bits(front.end);
+    front.dots &= low_bits(front.end);
+    return front;
+}
+
+/* Where the dotted tail starts; the end where there is none. */
+static unsigned tail_of(const struct front *front)
+{
+    return front->dots ? highest(front->colons) + 1 : front->end;
+}
+
+/* Groups of hex digits between single colons, but for one "::" in place of at least one group. */
+static inline bool is_colon_notation(uint64_t hex, uint64_t colons, unsigned length, bool has_tail)
+{
+    uint64_t gap = colons & colons >> 1;
+    uint64_t single = colons & ~gap & ~(gap << 1);
+    uint64_t edges = 1 | (uint64_t)!has_tail << (length - 1);
+    uint64_t too_long = hex & hex >> 1 & hex >> 2 & hex >> 3 & hex >> 4;
+    uint64_t others = (hex | colons) ^ low_bits(length);
+    unsigned groups = count(hex & ~(hex << 1)) + 2 * has_tail;
+    return !(others | too_long | (single & edges) | without_lowest(gap)) && (gap ? groups < 8 : groups == 8);
+}
+
+static inline bool is_v6(const char *text, const struct front *front)
+{
+    if (front->end < V6_MIN || front->end > V6_MAX || !front->colons)
+        return false;
+    unsigned tail = tail_of(front);
+    uint64_t dots;
+    return is_colon_notation(front->hex & low_bits(tail), front->colons, tail, front->dots) &&
+           (tail == front->end || is_v4(text + tail, front->end - tail, &dots));
+}
+
+/* One to four hex digits at `at`, in a text of at least four characters. */
+static void read_group(const char *text, size_t length, size_t at, unsigned digits, uint8_t *ret_bytes)
+{
+    size_t from = at + 4 > length ? length - 4 : at;
+    uint32_t characters = nb_load4(text + from) >> 8 * (at - from) << 8 * (4 - digits);
+    uint32_t nibbles = (characters & 0x0f0f0f0f) + 9 * (characters >> 6 & 0x01010101);
     uint32_t pairs = nibbles << 4 | nibbles >> 8;
     ret_bytes[0] = (uint8_t)pairs;
     ret_bytes[1] = (uint8_t)(pairs >> 16);
 }
 
-static void read_groups(const char *text, size_t length, const struct form *form, uint8_t *ret_bytes)
+/* ret_bytes are zeroes before. */
+static void read_groups(const char *text, size_t length, uint64_t hex, uint64_t colons, bool has_tail,
+                        uint8_t *ret_bytes)
 {
-    uint64_t starts = form->starts, ends = form->ends;
-    uint8_t *to = ret_bytes;
-    unsigned skipped = 2 * (8 - form->groups);
-    for (; starts; starts &= starts - 1, ends &= ends - 1, to += 2) {
+    uint64_t starts = hex & ~(hex << 1), ends = hex << 1 & ~hex, gap = colons & colons >> 1;
+    unsigned missing = 8 - 2 * has_tail - count(starts);
+    for (; starts; starts = without_lowest(starts), ends = without_lowest(ends), ret_bytes += 2) {
         unsigned at = lowest(starts);
-        uint8_t *place = at > form->gap ? to + skipped : to;
-        read_group(text, length, at, lowest(ends) - at, place);
+        bool is_behind_gap = gap & low_bits(at);
+        read_group(text, length, at, lowest(ends) - at, ret_bytes + (is_behind_gap ? 2 * missing : 0));
     }
 }
 
-/* The first `end` characters are an IPv6 address. ret_ip may be NULL. */
-static bool read_v6(const char *text, const struct nb_text_masks *masks, unsigned end, struct nb_ip *ret_ip)
+static void read_v6(const char *text, const struct front *front, uint8_t *ret_bytes)
 {
-    struct form form;
-    uint8_t tail[4];
-    if (end < 2 || end > NB_ADDRESS_MAX || !(masks->colons & nb_low_bits(end)) ||
-        !read_form(masks, end, &form))
-        return false;
-    if (form.tail < end && !read_v4(text, masks, form.tail, end, tail))
-        return false;
-    if (ret_ip) {
-        *ret_ip = (struct nb_ip){.family = 6};
-        read_groups(text, end, &form, ret_ip->bytes);
-        if (form.tail < end)
-            memcpy(ret_ip->bytes + 12, tail, 4);
-    }
-    return true;
+    unsigned tail = tail_of(front);
+    bool has_tail = tail < front->end;
+    uint64_t hex = front->hex & low_bits(tail);
+    if (has_tail)
+        read_v4(text + tail, front->end - tail, front->dots >> tail, ret_bytes + 12);
+    char four[4] = {0};
+    if (front->end < sizeof four)
+        text = memcpy(four, text, front->end);
+    read_groups(text, front->end < 4 ? 4 : front->end, hex, front->colons, has_tail, ret_bytes);
 }
 
 static bool is_zone_character(char c)
@@ -158,7 +192,7 @@ static bool is_zone_character(char c)
            c == '.' || c == ':';
 }
 
-/* Nothing, or '%' and at least one character of a zone. */
+/* Nothing, or '%' and at least one character. */
 static bool is_zone(const char *text, size_t length)
 {
     if (length == 0)
@@ -171,49 +205,57 @@ static bool is_zone(const char *text, size_t length)
     return true;
 }
 
-/* As nb_ip_version, with the end of the address part; ret_ip may be NULL. */
-static int read_ip(const char *text, size_t length, struct nb_ip *ret_ip, size_t *ret_end)
+/* Nothing, or '%' and whatever has no NUL. */
+static bool is_any_zone(const char *text, size_t length)
 {
-    struct nb_text_masks masks = nb_text_masks(text, length);
-    unsigned end = address_end(&masks);
-    struct nb_ip v4 = {.family = 4};
-    *ret_end = end;
-    if (masks.colons)
-        return read_v6(text, &masks, end, ret_ip) && is_zone(text + end, length - end) ? 6 : 0;
-    if (end != length || !read_v4(text, &masks, 0, length, v4.bytes))
-        return 0;
-    if (ret_ip)
-        *ret_ip = v4;
-    return 4;
+    return length == 0 || (text[0] == '%' && !memchr(text, 0, length));
 }
 
 int nb_ip_version(const char *text, size_t length)
 {
-    size_t end;
-    return read_ip(text, length, NULL, &end);
+    uint64_t dots;
+    if (is_v4(text, length, &dots))
+        return 4;
+    struct front front = look_at_front(text, length);
+    return is_v6(text, &front) && is_zone(text + front.end, length - front.end) ? 6 : 0;
+}
+
+static bool parse_v4(const char *text, size_t length, struct nb_ip *ret_ip)
+{
+    uint64_t dots;
+    if (!is_v4(text, length, &dots))
+        return false;
+    *ret_ip = (struct nb_ip){.family = 4};
+    read_v4(text, length, dots, ret_ip->bytes);
+    return true;
+}
+
+static bool parse_v6(const char *text, size_t length, bool (*takes_zone)(const char *, size_t),
+                     struct nb_ip *ret_ip, size_t *ret_end)
+{
+    struct front front = look_at_front(text, length);
+    if (!is_v6(text, &front) || !takes_zone(text + front.end, length - front.end))
+        return false;
+    *ret_ip = (struct nb_ip){.family = 6};
+    read_v6(text, &front, ret_ip->bytes);
+    *ret_end = front.end;
+    return true;
 }
 
 bool nb_ip_parse(const char *text, size_t length, struct nb_ip *ret_ip, size_t *ret_zone_at)
 {
-    struct nb_ip ip;
-    size_t end;
-    if (!read_ip(text, length, &ip, &end))
+    size_t end = length;
+    if (!parse_v4(text, length, ret_ip) && !parse_v6(text, length, is_zone, ret_ip, &end))
         return false;
-    *ret_ip = ip;
     if (ret_zone_at)
-        *ret_zone_at = end == length ? length : end + 1;
+        *ret_zone_at = end < length ? end + 1 : length;
     return true;
 }
 
 bool nb_ip_parse_as(const char *text, size_t length, int family, struct nb_ip *ret_ip)
 {
-    struct nb_text_masks masks = nb_text_masks(text, length);
-    unsigned end = address_end(&masks);
-    struct nb_ip ip = {.family = 4};
-    if (family == 6 ? !read_v6(text, &masks, end, &ip) || (end < length && text[end] != '%') ||
-                          memchr(text + end, 0, length - end)
-                    : family != 4 || end != length || !read_v4(text, &masks, 0, length, ip.bytes))
-        return false;
-    *ret_ip = ip;
-    return true;
+    size_t end;
+    if (family == 4)
+        return parse_v4(text, length, ret_ip);
+    return family == 6 && parse_v6(text, length, is_any_zone, ret_ip, &end);
 }
