@@ -29,8 +29,10 @@ bool nb_shared_list_match(struct nb_shared_list *list, unsigned reader, const st
                           struct nb_rule *ret_rule);
 
 /*
- * Changes, with the errors of block_list.h; readers see all of a change or nothing.
- * -ENOSPC: there would be more than max_rules.
+ * Changes, with the errors of block_list.h; readers see all of a change or nothing,
+ * and nothing of one that failed. -ENOSPC: there would be more than max_rules.
+ * -ENOMEM comes from remove too: in a list for many, when the second copy could not
+ * follow an earlier change and still cannot.
  */
 int nb_shared_list_add(struct nb_shared_list *list, const struct nb_rule *rules, size_t count,
                        size_t max_rules);
@@ -42,9 +44,19 @@ int nb_shared_list_replace(struct nb_shared_list *list, struct nb_block_list *wi
 
 size_t nb_shared_list_size(struct nb_shared_list *list);
 
-/* Calls visit for each rule, newest first, until it returns false. The list is locked for changes meanwhile. */
+/*
+ * Calls visit for each rule, newest first, until it returns false. Hits are those
+ * of all readers. The list is locked for changes meanwhile.
+ */
 void nb_shared_list_visit(struct nb_shared_list *list,
                           bool (*visit)(void *context, const struct nb_rule *rule, uint64_t hits),
                           void *context);
+
+/*
+ * Calls use with the rules as a plain list, to be saved for example, and returns its
+ * result. Borrowed for the call; its hits are not all. Locked for changes meanwhile.
+ */
+int nb_shared_list_use(struct nb_shared_list *list,
+                       int (*use)(void *context, const struct nb_block_list *rules), void *context);
 
 #endif
