@@ -109,6 +109,15 @@ static bool decode_string(struct decoder *decoder, const struct nb_place *place,
     return true;
 }
 
+static bool decode_text(struct decoder *decoder, const struct nb_place *place, const struct nb_value *value,
+                        struct nb_slice *ret_text)
+{
+    if (!nb_value_is_text(value))
+        return nb_refuse_type(decoder->fault, place, "of type string", value);
+    *ret_text = value->bytes;
+    return true;
+}
+
 static const struct nb_place chunk = {.name = "chunk", .label = "chunk"};
 
 static bool decode_payload(struct decoder *decoder, const struct nb_value *value,
@@ -152,7 +161,9 @@ static bool decode_port(struct decoder *decoder, const struct nb_place *place, c
         *ret_port = (uint32_t)port;
         return true;
     case NB_INTEGER_NOT_NUMBER:
-        return nb_refuse_type(decoder->fault, place, "one of type number or string", value);
+        if (shape != &nb_shape_SocketAddress)
+            return nb_refuse_type(decoder->fault, place, "one of type number or string", value);
+        /* fall through */
     default:
         return nb_refuse_port(decoder->fault, place, shape, value);
     }
@@ -209,6 +220,8 @@ static bool decode_value(struct decoder *decoder, const struct nb_place *place, 
     if (is_listen_address(shape, field) && !nb_value_is_text(value) &&
         !(field->type == NB_FIELD_PORT && nb_value_is_number(value)))
         return nb_refuse_listen_address(decoder->fault, place, value);
+    if (field->invalid && !nb_value_is_text(value))
+        return nb_refuse_value(decoder->fault, place, "is invalid", value);
     switch ((enum nb_field_type)field->type) {
     case NB_FIELD_BOOL:
         return decode_bool(decoder, place, value, member);
@@ -224,6 +237,8 @@ static bool decode_value(struct decoder *decoder, const struct nb_place *place, 
         return decode_string(decoder, place, value, false, member);
     case NB_FIELD_BYTE_STRING:
         return decode_string(decoder, place, value, true, member);
+    case NB_FIELD_TEXT:
+        return decode_text(decoder, place, value, member);
     case NB_FIELD_PAYLOAD:
         return decode_payload(decoder, value, member);
     case NB_FIELD_ANY:

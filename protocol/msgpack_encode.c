@@ -164,6 +164,7 @@ static void encode_value(msgpack_packer *packer, const struct nb_field *field, c
         break;
     case NB_FIELD_STRING:
     case NB_FIELD_BYTE_STRING:
+    case NB_FIELD_TEXT:
         encode_string(packer, *slice, field->type == NB_FIELD_BYTE_STRING);
         break;
     case NB_FIELD_PAYLOAD:

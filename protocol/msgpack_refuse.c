@@ -65,14 +65,19 @@ bool nb_refuse_value(struct nb_fault *fault, const struct nb_place *place, const
     return name_field(fault, place);
 }
 
+static bool is_of_connect(const struct nb_place *place, const struct nb_shape *shape)
+{
+    return shape != &nb_shape_ServerListen && shape != &nb_shape_SocketAddress &&
+           strcmp(place->name, "port") == 0;
+}
+
 /* Node calls the port of a connect "Port", every other one by its option. */
 bool nb_refuse_port(struct nb_fault *fault, const struct nb_place *place, const struct nb_shape *shape,
                     const struct nb_value *value)
 {
     char received[NB_INSPECT_SIZE];
-    bool is_remote = shape != &nb_shape_ServerListen && strcmp(place->name, "port") == 0;
     nb_inspect_type(value, received);
-    nb_fault_port(fault, is_remote ? "Port" : place->label, received);
+    nb_fault_port(fault, is_of_connect(place, shape) ? "Port" : place->label, received);
     return name_field(fault, place);
 }
 

@@ -17,6 +17,7 @@ enum nb_field_type {
     NB_FIELD_DOUBLE,
     NB_FIELD_STRING, /* struct nb_slice, UTF-8 */
     NB_FIELD_BYTE_STRING, /* struct nb_slice; sent as bin where it is not UTF-8 */
+    NB_FIELD_TEXT, /* struct nb_slice of any bytes, sent as UTF-8 */
     NB_FIELD_PAYLOAD, /* struct nb_slice of any bytes */
     NB_FIELD_ANY, /* struct nb_slice of one encoded MessagePack value */
     NB_FIELD_PORT, /* uint32_t, 0..65535 */
@@ -35,6 +36,7 @@ struct nb_field {
     uint8_t max_count; /* lists */
     uint8_t max_size; /* of one string of a list, NUL included */
     bool always; /* a list that is sent even when it is empty */
+    bool invalid; /* of a wrong type it is refused as of a wrong value */
     uint16_t offset;
     uint16_t has_offset; /* of the bool has_..., or of the count; NB_NO_HAS */
     const struct nb_shape *shape; /* NB_FIELD_MESSAGE */
@@ -59,6 +61,7 @@ enum nb_target_kind {
     NB_TARGET_BLOCK_LIST,
     NB_TARGET_NEW_SOCKET,
     NB_TARGET_NEW_SERVER,
+    NB_TARGET_NEW_BLOCK_LIST,
 };
 
 struct nb_method {

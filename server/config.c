@@ -120,7 +120,7 @@ static bool set_limit_pair(struct nb_config *config, const char *value)
 static bool set_rights_of(struct nb_config *config, const char *uid, const char *rights)
 {
     unsigned long number;
-    struct nb_rule *rule =
+    struct nb_uid_rule *rule =
         read_number(uid, UINT_MAX - 1, &number) ? nb_policy_rule(&config->policy, (uid_t)number) : NULL;
     return rule && nb_rights_parse(rights, &rule->rights);
 }

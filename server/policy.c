@@ -20,14 +20,14 @@ bool nb_policy_admits(const struct nb_policy *policy, uid_t uid, struct nb_right
     return false;
 }
 
-struct nb_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid)
+struct nb_uid_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid)
 {
     for (unsigned i = 0; i < policy->count; i++)
         if (policy->rules[i].uid == uid)
             return &policy->rules[i];
-    if (policy->count == NB_RULES_MAX)
+    if (policy->count == NB_UID_RULES_MAX)
         return NULL;
-    policy->rules[policy->count] = (struct nb_rule){.uid = uid};
+    policy->rules[policy->count] = (struct nb_uid_rule){.uid = uid};
     return &policy->rules[policy->count++];
 }
 

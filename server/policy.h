@@ -14,15 +14,15 @@ struct nb_rights {
     bool bind; /* listen, and choose a local address or port */
 };
 
-struct nb_rule {
+struct nb_uid_rule {
     uid_t uid;
     struct nb_rights rights;
 };
 
-enum { NB_RULES_MAX = 64 };
+enum { NB_UID_RULES_MAX = 64 };
 
 struct nb_policy {
-    struct nb_rule rules[NB_RULES_MAX]; /* the uids that are let in besides the broker's own */
+    struct nb_uid_rule rules[NB_UID_RULES_MAX]; /* the uids that are let in besides the broker's own */
     unsigned count;
 };
 
@@ -30,7 +30,7 @@ struct nb_policy {
 bool nb_policy_admits(const struct nb_policy *policy, uid_t uid, struct nb_rights *ret_rights);
 
 /* Adds a uid, or finds the one that is there; NULL: too many. Borrowed. */
-struct nb_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid);
+struct nb_uid_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid);
 
 /* Sets the rights named in a list such as "unix, bind"; false: a name is unknown. */
 bool nb_rights_parse(const char *names, struct nb_rights *ret_rights);

@@ -275,3 +275,15 @@ struct nb_failure *nb_failure_unknown_encoding(struct nb_slice name)
 {
     return text_failure("ERR_UNKNOWN_ENCODING", "Unknown encoding", name, "encoding");
 }
+
+struct nb_failure *nb_failure_invalid_address(const char *argument)
+{
+    return name_field(nb_failure_make("ERR_INVALID_ADDRESS", NULL, "Invalid socket address"), argument);
+}
+
+struct nb_failure *nb_failure_family(struct nb_slice text, const char *argument)
+{
+    char received[NB_INSPECT_SIZE];
+    nb_inspect(&(struct nb_value){.kind = NB_KIND_STR, .bytes = text}, received);
+    return name_field(nb_failure_value("options.family", "is invalid", received), argument);
+}

@@ -55,6 +55,9 @@ struct nb_failure *nb_failure_socket_closed(void);
 struct nb_failure *nb_failure_timeout(double received); /* Node calls it "msecs" */
 struct nb_failure *nb_failure_no_timeout(void);
 struct nb_failure *nb_failure_invalid_ip(struct nb_slice text, const char *argument);
+struct nb_failure *
+nb_failure_invalid_address(const char *argument); /* of net.SocketAddress and block lists */
+struct nb_failure *nb_failure_family(struct nb_slice text, const char *argument); /* neither ipv4 nor ipv6 */
 struct nb_failure *nb_failure_unknown_encoding(struct nb_slice name);
 struct nb_failure *
 nb_failure_destroyed(const char *what); /* "Cannot call write after a stream was destroyed" */

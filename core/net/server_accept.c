@@ -35,7 +35,8 @@ static void emit_drop(struct nb_server *server, int fd, const struct nb_endpoint
     if (!server->path_length)
         nb_endpoint_of_local(fd, &local);
     nb_texts_init(&texts, server->actor.loop, NB_ENDPOINTS_TEXT);
-    nb_texts_endpoints(&texts, &local, remote, &event->body.endpoints);
+    event->body.server_drop.has_endpoints = true;
+    nb_texts_endpoints(&texts, &local, remote, &event->body.server_drop.endpoints);
     nb_event_send_texts(server->account, event, &texts);
 }
 

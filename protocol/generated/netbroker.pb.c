@@ -54,6 +54,18 @@ PB_BIND(nb_Connected, nb_Connected, AUTO)
 PB_BIND(nb_Endpoints, nb_Endpoints, AUTO)
 
 
+PB_BIND(nb_IpText, nb_IpText, AUTO)
+
+
+PB_BIND(nb_IpVersion, nb_IpVersion, AUTO)
+
+
+PB_BIND(nb_Boolean, nb_Boolean, AUTO)
+
+
+PB_BIND(nb_SocketAddress, nb_SocketAddress, AUTO)
+
+
 PB_BIND(nb_Address, nb_Address, AUTO)
 
 
@@ -118,6 +130,9 @@ PB_BIND(nb_ServerInfo, nb_ServerInfo, AUTO)
 
 
 PB_BIND(nb_ServerConnection, nb_ServerConnection, AUTO)
+
+
+PB_BIND(nb_ServerDrop, nb_ServerDrop, AUTO)
 
 
 

@@ -69,6 +69,10 @@ typedef struct _nb_Limits {
     uint64_t out_low; /* bytes below which both go on; 256 KiB */
     bool has_stall_timeout;
     uint64_t stall_timeout; /* milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED */
+    bool has_max_block_lists;
+    uint64_t max_block_lists; /* block lists of the session, those in use by its servers and sockets too; 256. ERR_NB_LIMIT */
+    bool has_max_rules;
+    uint64_t max_rules; /* rules in all of these; 65536. ERR_NB_LIMIT */
 } nb_Limits;
 
 /* Who the kernel says is at the other end of a Unix socket, at the moment of its connect. */
@@ -118,6 +122,8 @@ typedef struct _nb_SessionInfo {
     uint64_t frames_out; /* frames to the client, without those that are held */
     bool has_fds_received;
     uint32_t fds_received; /* descriptors from the client; 0 as long as there is no feature fds */
+    bool has_block_lists;
+    uint32_t block_lists; /* block lists without a name, those that servers and sockets still use too */
 } nb_SessionInfo;
 
 /* How many events to fetch, and how long to wait for one. */
@@ -183,6 +189,30 @@ typedef struct _nb_Connected {
     nb_Endpoints endpoints;
 } nb_Connected;
 
+typedef struct _nb_IpText {
+    struct nb_slice input; /* any text */
+} nb_IpText;
+
+typedef struct _nb_IpVersion {
+    bool has_version;
+    uint32_t version; /* 4, 6 or 0 */
+} nb_IpVersion;
+
+typedef struct _nb_Boolean {
+    bool has_value;
+    bool value; /* true or false */
+} nb_Boolean;
+
+/* A value as net.SocketAddress has it. */
+typedef struct _nb_SocketAddress {
+    struct nb_slice address; /* of that family; default 127.0.0.1 or :: */
+    struct nb_slice family; /* "ipv4", the default, or "ipv6" */
+    bool has_port;
+    uint32_t port; /* default 0 */
+    bool has_flowlabel;
+    double flowlabel; /* 0..1048575, of IPv6; default 0, and always 0 for IPv4 */
+} nb_SocketAddress;
+
 /* Where something listens, or the local end of a connection: the first three for TCP, path for a Unix socket. */
 typedef struct _nb_Address {
     struct nb_slice address; /* an IP address */
@@ -214,6 +244,8 @@ typedef struct _nb_SocketCreate {
     bool has_high_water_mark;
     uint32_t high_water_mark; /* queued bytes from which on a drain event follows; default 16384 */
     struct nb_slice encoding; /* as socket.setEncoding */
+    bool has_block_list;
+    uint64_t block_list; /* id of a block list: addresses on it are not connected to; kept even if the id is released */
 } nb_SocketCreate;
 
 typedef struct _nb_Created {
@@ -244,6 +276,8 @@ typedef struct _nb_SocketConnect {
     double timeout; /* milliseconds, as socket.setTimeout */
     bool has_onread;
     nb_OnRead onread; /* as in socket.create */
+    bool has_block_list;
+    uint64_t block_list; /* as in socket.create, and instead of it */
 } nb_SocketConnect;
 
 /* What socket.create and socket.connect take, in one map. */
@@ -364,6 +398,8 @@ typedef struct _nb_ServerCreate {
     uint32_t read_chunk; /* of its connections, as in socket.create */
     bool has_high_water_mark;
     uint32_t high_water_mark; /* of its connections, as in socket.create */
+    bool has_block_list;
+    uint64_t block_list; /* id of a block list: connections from addresses on it are dropped; kept even if the id is released */
 } nb_ServerCreate;
 
 /* Where to; with neither port nor path there must be no other field either. */
@@ -382,6 +418,8 @@ typedef struct _nb_ServerListen {
     bool writable_all; /* Unix path: all may write to it, and so connect */
     bool has_ipv6_only;
     bool ipv6_only; /* "::" takes no IPv4 connections; default false */
+    bool has_block_list;
+    uint64_t block_list; /* as in server.create, and instead of it */
 } nb_ServerListen;
 
 typedef struct _nb_ServerSet {
@@ -417,6 +455,12 @@ typedef struct _nb_ServerConnection {
     nb_Peer peer; /* Unix sockets: who connected */
 } nb_ServerConnection;
 
+typedef struct _nb_ServerDrop {
+    bool has_endpoints;
+    nb_Endpoints endpoints;
+    struct nb_slice rule; /* the rule that blocks the address, in the words of blockList.rules; absent: maxConnections was reached */
+} nb_ServerDrop;
+
 
 #ifdef __cplusplus
 extern "C" {
@@ -428,10 +472,10 @@ extern "C" {
 #define nb_Program_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_default                    {false, 0, false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_default                  {false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_default, {{NULL}, NULL}, false, nb_Peer_init_default}
-#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_default                     {false, 0, false, 0, false, 0}
 #define nb_Describe_init_default                 {{{NULL}, NULL}}
-#define nb_SessionInfo_init_default              {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_SessionInfo_init_default              {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Poll_init_default                     {false, 0, false, 0}
 #define nb_SessionClose_init_default             {false, 0}
 #define nb_Closing_init_default                  {{{NULL}, NULL}, false, 0}
@@ -439,11 +483,15 @@ extern "C" {
 #define nb_CreateConnection_init_default         {false, nb_SocketCreate_init_default, false, nb_SocketConnect_init_default}
 #define nb_Connected_init_default                {false, 0, false, nb_Endpoints_init_default}
 #define nb_Endpoints_init_default                {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
+#define nb_IpText_init_default                   {{{NULL}, NULL}}
+#define nb_IpVersion_init_default                {false, 0}
+#define nb_Boolean_init_default                  {false, 0}
+#define nb_SocketAddress_init_default            {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Address_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_OnRead_init_default                   {false, 0}
-#define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}}
+#define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}, false, 0}
 #define nb_Created_init_default                  {false, 0}
-#define nb_SocketConnect_init_default            {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default}
+#define nb_SocketConnect_init_default            {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0}
 #define nb_SocketWrite_init_default              {{{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Written_init_default                  {false, 0}
 #define nb_SocketDestroy_init_default            {false, nb_Error_init_default}
@@ -455,21 +503,22 @@ extern "C" {
 #define nb_Lookup_init_default                   {false, nb_Error_init_default, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Data_init_default                     {{{NULL}, NULL}}
 #define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0}
-#define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
-#define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_ServerSet_init_default                {false, 0}
 #define nb_Connections_init_default              {false, 0}
 #define nb_ServerInfo_init_default               {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_default}
 #define nb_ServerConnection_init_default         {false, 0, false, nb_Endpoints_init_default, false, nb_Peer_init_default}
+#define nb_ServerDrop_init_default               {false, nb_Endpoints_init_default, {{NULL}, NULL}}
 #define nb_Nothing_init_zero                     {0}
 #define nb_Any_init_zero                         {{{NULL}, NULL}}
 #define nb_Program_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_zero                       {false, 0, false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_zero                     {false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_zero, {{NULL}, NULL}, false, nb_Peer_init_zero}
-#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_zero                        {false, 0, false, 0, false, 0}
 #define nb_Describe_init_zero                    {{{NULL}, NULL}}
-#define nb_SessionInfo_init_zero                 {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_SessionInfo_init_zero                 {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Poll_init_zero                        {false, 0, false, 0}
 #define nb_SessionClose_init_zero                {false, 0}
 #define nb_Closing_init_zero                     {{{NULL}, NULL}, false, 0}
@@ -477,11 +526,15 @@ extern "C" {
 #define nb_CreateConnection_init_zero            {false, nb_SocketCreate_init_zero, false, nb_SocketConnect_init_zero}
 #define nb_Connected_init_zero                   {false, 0, false, nb_Endpoints_init_zero}
 #define nb_Endpoints_init_zero                   {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
+#define nb_IpText_init_zero                      {{{NULL}, NULL}}
+#define nb_IpVersion_init_zero                   {false, 0}
+#define nb_Boolean_init_zero                     {false, 0}
+#define nb_SocketAddress_init_zero               {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Address_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_OnRead_init_zero                      {false, 0}
-#define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}}
+#define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}, false, 0}
 #define nb_Created_init_zero                     {false, 0}
-#define nb_SocketConnect_init_zero               {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero}
+#define nb_SocketConnect_init_zero               {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0}
 #define nb_SocketWrite_init_zero                 {{{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Written_init_zero                     {false, 0}
 #define nb_SocketDestroy_init_zero               {false, nb_Error_init_zero}
@@ -493,12 +546,13 @@ extern "C" {
 #define nb_Lookup_init_zero                      {false, nb_Error_init_zero, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
 #define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0}
-#define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
-#define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_ServerSet_init_zero                   {false, 0}
 #define nb_Connections_init_zero                 {false, 0}
 #define nb_ServerInfo_init_zero                  {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_zero}
 #define nb_ServerConnection_init_zero            {false, 0, false, nb_Endpoints_init_zero, false, nb_Peer_init_zero}
+#define nb_ServerDrop_init_zero                  {false, nb_Endpoints_init_zero, {{NULL}, NULL}}
 
 /* Field tags (for use in manual encoding/decoding) */
 #define nb_Any_value_tag                         1
@@ -524,6 +578,8 @@ extern "C" {
 #define nb_Limits_out_high_tag                   10
 #define nb_Limits_out_low_tag                    11
 #define nb_Limits_stall_timeout_tag              12
+#define nb_Limits_max_block_lists_tag            13
+#define nb_Limits_max_rules_tag                  14
 #define nb_Peer_uid_tag                          1
 #define nb_Peer_gid_tag                          2
 #define nb_Peer_pid_tag                          3
@@ -542,6 +598,7 @@ extern "C" {
 #define nb_SessionInfo_frames_in_tag             6
 #define nb_SessionInfo_frames_out_tag            7
 #define nb_SessionInfo_fds_received_tag          8
+#define nb_SessionInfo_block_lists_tag           9
 #define nb_Poll_max_tag                          1
 #define nb_Poll_wait_tag                         2
 #define nb_SessionClose_if_idle_tag              1
@@ -570,6 +627,13 @@ extern "C" {
 #define nb_Endpoints_remote_family_tag           6
 #define nb_Connected_id_tag                      1
 #define nb_Connected_endpoints_tag               2
+#define nb_IpText_input_tag                      1
+#define nb_IpVersion_version_tag                 1
+#define nb_Boolean_value_tag                     1
+#define nb_SocketAddress_address_tag             1
+#define nb_SocketAddress_family_tag              2
+#define nb_SocketAddress_port_tag                3
+#define nb_SocketAddress_flowlabel_tag           4
 #define nb_Address_address_tag                   1
 #define nb_Address_family_tag                    2
 #define nb_Address_port_tag                      3
@@ -583,6 +647,7 @@ extern "C" {
 #define nb_SocketCreate_onread_tag               6
 #define nb_SocketCreate_high_water_mark_tag      7
 #define nb_SocketCreate_encoding_tag             8
+#define nb_SocketCreate_block_list_tag           9
 #define nb_Created_id_tag                        1
 #define nb_SocketConnect_port_tag                1
 #define nb_SocketConnect_host_tag                2
@@ -596,6 +661,7 @@ extern "C" {
 #define nb_SocketConnect_keep_alive_initial_delay_tag 10
 #define nb_SocketConnect_timeout_tag             11
 #define nb_SocketConnect_onread_tag              12
+#define nb_SocketConnect_block_list_tag          13
 #define nb_CreateConnection_create_tag           1
 #define nb_CreateConnection_connect_tag          2
 #define nb_SocketWrite_data_tag                  1
@@ -640,6 +706,7 @@ extern "C" {
 #define nb_ServerCreate_max_connections_tag      6
 #define nb_ServerCreate_read_chunk_tag           7
 #define nb_ServerCreate_high_water_mark_tag      8
+#define nb_ServerCreate_block_list_tag           9
 #define nb_ServerListen_port_tag                 1
 #define nb_ServerListen_host_tag                 2
 #define nb_ServerListen_path_tag                 3
@@ -648,6 +715,7 @@ extern "C" {
 #define nb_ServerListen_readable_all_tag         6
 #define nb_ServerListen_writable_all_tag         7
 #define nb_ServerListen_ipv6_only_tag            8
+#define nb_ServerListen_block_list_tag           9
 #define nb_ServerSet_max_connections_tag         1
 #define nb_Connections_count_tag                 1
 #define nb_ServerInfo_listening_tag              1
@@ -658,6 +726,8 @@ extern "C" {
 #define nb_ServerConnection_socket_tag           1
 #define nb_ServerConnection_endpoints_tag        2
 #define nb_ServerConnection_peer_tag             3
+#define nb_ServerDrop_endpoints_tag              1
+#define nb_ServerDrop_rule_tag                   2
 
 /* Struct field encoding specification for nanopb */
 #define nb_Nothing_FIELDLIST(X, a) \
@@ -718,7 +788,9 @@ X(a, STATIC,   OPTIONAL, UINT64,   max_servers,       8) \
 X(a, STATIC,   OPTIONAL, UINT64,   read_chunk,        9) \
 X(a, STATIC,   OPTIONAL, UINT64,   out_high,         10) \
 X(a, STATIC,   OPTIONAL, UINT64,   out_low,          11) \
-X(a, STATIC,   OPTIONAL, UINT64,   stall_timeout,    12)
+X(a, STATIC,   OPTIONAL, UINT64,   stall_timeout,    12) \
+X(a, STATIC,   OPTIONAL, UINT64,   max_block_lists,  13) \
+X(a, STATIC,   OPTIONAL, UINT64,   max_rules,        14)
 #define nb_Limits_CALLBACK NULL
 #define nb_Limits_DEFAULT NULL
 
@@ -743,7 +815,8 @@ X(a, STATIC,   OPTIONAL, UINT64,   queued,            4) \
 X(a, STATIC,   OPTIONAL, UINT64,   unflushed,         5) \
 X(a, STATIC,   OPTIONAL, UINT64,   frames_in,         6) \
 X(a, STATIC,   OPTIONAL, UINT64,   frames_out,        7) \
-X(a, STATIC,   OPTIONAL, UINT32,   fds_received,      8)
+X(a, STATIC,   OPTIONAL, UINT32,   fds_received,      8) \
+X(a, STATIC,   OPTIONAL, UINT32,   block_lists,       9)
 #define nb_SessionInfo_CALLBACK NULL
 #define nb_SessionInfo_DEFAULT NULL
 
@@ -811,6 +884,31 @@ extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const p
 #define nb_Endpoints_CALLBACK nb_slice_field
 #define nb_Endpoints_DEFAULT NULL
 
+#define nb_IpText_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   input,             1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_IpText_CALLBACK nb_slice_field
+#define nb_IpText_DEFAULT NULL
+
+#define nb_IpVersion_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, UINT32,   version,           1)
+#define nb_IpVersion_CALLBACK NULL
+#define nb_IpVersion_DEFAULT NULL
+
+#define nb_Boolean_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, BOOL,     value,             1)
+#define nb_Boolean_CALLBACK NULL
+#define nb_Boolean_DEFAULT NULL
+
+#define nb_SocketAddress_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   address,           1) \
+X(a, CALLBACK, OPTIONAL, STRING,   family,            2) \
+X(a, STATIC,   OPTIONAL, UINT32,   port,              3) \
+X(a, STATIC,   OPTIONAL, DOUBLE,   flowlabel,         4)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_SocketAddress_CALLBACK nb_slice_field
+#define nb_SocketAddress_DEFAULT NULL
+
 #define nb_Address_FIELDLIST(X, a) \
 X(a, CALLBACK, OPTIONAL, STRING,   address,           1) \
 X(a, CALLBACK, OPTIONAL, STRING,   family,            2) \
@@ -833,7 +931,8 @@ X(a, STATIC,   OPTIONAL, BOOL,     auto_release,      4) \
 X(a, STATIC,   OPTIONAL, UINT32,   read_chunk,        5) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  onread,            6) \
 X(a, STATIC,   OPTIONAL, UINT32,   high_water_mark,   7) \
-X(a, CALLBACK, OPTIONAL, STRING,   encoding,          8)
+X(a, CALLBACK, OPTIONAL, STRING,   encoding,          8) \
+X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_SocketCreate_CALLBACK nb_slice_field
 #define nb_SocketCreate_DEFAULT NULL
@@ -856,7 +955,8 @@ X(a, STATIC,   OPTIONAL, BOOL,     no_delay,          8) \
 X(a, STATIC,   OPTIONAL, BOOL,     keep_alive,        9) \
 X(a, STATIC,   OPTIONAL, DOUBLE,   keep_alive_initial_delay,  10) \
 X(a, STATIC,   OPTIONAL, DOUBLE,   timeout,          11) \
-X(a, STATIC,   OPTIONAL, MESSAGE,  onread,           12)
+X(a, STATIC,   OPTIONAL, MESSAGE,  onread,           12) \
+X(a, STATIC,   OPTIONAL, UINT64,   block_list,       13)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_SocketConnect_CALLBACK nb_slice_field
 #define nb_SocketConnect_DEFAULT NULL
@@ -956,7 +1056,8 @@ X(a, STATIC,   OPTIONAL, BOOL,     keep_alive,        4) \
 X(a, STATIC,   OPTIONAL, DOUBLE,   keep_alive_initial_delay,   5) \
 X(a, STATIC,   OPTIONAL, UINT32,   max_connections,   6) \
 X(a, STATIC,   OPTIONAL, UINT32,   read_chunk,        7) \
-X(a, STATIC,   OPTIONAL, UINT32,   high_water_mark,   8)
+X(a, STATIC,   OPTIONAL, UINT32,   high_water_mark,   8) \
+X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9)
 #define nb_ServerCreate_CALLBACK NULL
 #define nb_ServerCreate_DEFAULT NULL
 
@@ -968,7 +1069,8 @@ X(a, STATIC,   OPTIONAL, INT32,    backlog,           4) \
 X(a, STATIC,   OPTIONAL, BOOL,     exclusive,         5) \
 X(a, STATIC,   OPTIONAL, BOOL,     readable_all,      6) \
 X(a, STATIC,   OPTIONAL, BOOL,     writable_all,      7) \
-X(a, STATIC,   OPTIONAL, BOOL,     ipv6_only,         8)
+X(a, STATIC,   OPTIONAL, BOOL,     ipv6_only,         8) \
+X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_ServerListen_CALLBACK nb_slice_field
 #define nb_ServerListen_DEFAULT NULL
@@ -1002,6 +1104,14 @@ X(a, STATIC,   OPTIONAL, MESSAGE,  peer,              3)
 #define nb_ServerConnection_endpoints_MSGTYPE nb_Endpoints
 #define nb_ServerConnection_peer_MSGTYPE nb_Peer
 
+#define nb_ServerDrop_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  endpoints,         1) \
+X(a, CALLBACK, OPTIONAL, STRING,   rule,              2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_ServerDrop_CALLBACK nb_slice_field
+#define nb_ServerDrop_DEFAULT NULL
+#define nb_ServerDrop_endpoints_MSGTYPE nb_Endpoints
+
 extern const pb_msgdesc_t nb_Nothing_msg;
 extern const pb_msgdesc_t nb_Any_msg;
 extern const pb_msgdesc_t nb_Program_msg;
@@ -1018,6 +1128,10 @@ extern const pb_msgdesc_t nb_Error_msg;
 extern const pb_msgdesc_t nb_CreateConnection_msg;
 extern const pb_msgdesc_t nb_Connected_msg;
 extern const pb_msgdesc_t nb_Endpoints_msg;
+extern const pb_msgdesc_t nb_IpText_msg;
+extern const pb_msgdesc_t nb_IpVersion_msg;
+extern const pb_msgdesc_t nb_Boolean_msg;
+extern const pb_msgdesc_t nb_SocketAddress_msg;
 extern const pb_msgdesc_t nb_Address_msg;
 extern const pb_msgdesc_t nb_OnRead_msg;
 extern const pb_msgdesc_t nb_SocketCreate_msg;
@@ -1040,6 +1154,7 @@ extern const pb_msgdesc_t nb_ServerSet_msg;
 extern const pb_msgdesc_t nb_Connections_msg;
 extern const pb_msgdesc_t nb_ServerInfo_msg;
 extern const pb_msgdesc_t nb_ServerConnection_msg;
+extern const pb_msgdesc_t nb_ServerDrop_msg;
 
 /* Defines for backwards compatibility with code written before nanopb-0.4.0 */
 #define nb_Nothing_fields &nb_Nothing_msg
@@ -1058,6 +1173,10 @@ extern const pb_msgdesc_t nb_ServerConnection_msg;
 #define nb_CreateConnection_fields &nb_CreateConnection_msg
 #define nb_Connected_fields &nb_Connected_msg
 #define nb_Endpoints_fields &nb_Endpoints_msg
+#define nb_IpText_fields &nb_IpText_msg
+#define nb_IpVersion_fields &nb_IpVersion_msg
+#define nb_Boolean_fields &nb_Boolean_msg
+#define nb_SocketAddress_fields &nb_SocketAddress_msg
 #define nb_Address_fields &nb_Address_msg
 #define nb_OnRead_fields &nb_OnRead_msg
 #define nb_SocketCreate_fields &nb_SocketCreate_msg
@@ -1080,6 +1199,7 @@ extern const pb_msgdesc_t nb_ServerConnection_msg;
 #define nb_Connections_fields &nb_Connections_msg
 #define nb_ServerInfo_fields &nb_ServerInfo_msg
 #define nb_ServerConnection_fields &nb_ServerConnection_msg
+#define nb_ServerDrop_fields &nb_ServerDrop_msg
 
 /* Maximum encoded size of messages (where known) */
 /* nb_Any_size depends on runtime parameters */
@@ -1092,6 +1212,8 @@ extern const pb_msgdesc_t nb_ServerConnection_msg;
 /* nb_CreateConnection_size depends on runtime parameters */
 /* nb_Connected_size depends on runtime parameters */
 /* nb_Endpoints_size depends on runtime parameters */
+/* nb_IpText_size depends on runtime parameters */
+/* nb_SocketAddress_size depends on runtime parameters */
 /* nb_Address_size depends on runtime parameters */
 /* nb_SocketCreate_size depends on runtime parameters */
 /* nb_SocketConnect_size depends on runtime parameters */
@@ -1104,17 +1226,20 @@ extern const pb_msgdesc_t nb_ServerConnection_msg;
 /* nb_ServerListen_size depends on runtime parameters */
 /* nb_ServerInfo_size depends on runtime parameters */
 /* nb_ServerConnection_size depends on runtime parameters */
+/* nb_ServerDrop_size depends on runtime parameters */
+#define nb_Boolean_size                          2
 #define nb_Connections_size                      11
 #define nb_Created_size                          11
-#define nb_Limits_size                           132
+#define nb_IpVersion_size                        6
+#define nb_Limits_size                           154
 #define nb_Nothing_size                          0
 #define nb_OnRead_size                           6
 #define nb_Peer_size                             18
 #define nb_Poll_size                             12
-#define nb_ServerCreate_size                     35
+#define nb_ServerCreate_size                     46
 #define nb_ServerSet_size                        6
 #define nb_SessionClose_size                     2
-#define nb_SessionInfo_size                      68
+#define nb_SessionInfo_size                      74
 #define nb_SetKeepAlive_size                     11
 #define nb_SetNoDelay_size                       2
 #define nb_SetTimeout_size                       9

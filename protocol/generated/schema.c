@@ -69,13 +69,15 @@ static const struct nb_field fields_of_Limits[] = {
     {.name = "outHigh", .label = "outHigh", .name_length = 7, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, out_high), .has_offset = OFFSET(Limits, has_out_high)},
     {.name = "outLow", .label = "outLow", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, out_low), .has_offset = OFFSET(Limits, has_out_low)},
     {.name = "stallTimeout", .label = "stallTimeout", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, stall_timeout), .has_offset = OFFSET(Limits, has_stall_timeout)},
+    {.name = "maxBlockLists", .label = "maxBlockLists", .name_length = 13, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_block_lists), .has_offset = OFFSET(Limits, has_max_block_lists)},
+    {.name = "maxRules", .label = "maxRules", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_rules), .has_offset = OFFSET(Limits, has_max_rules)},
 };
 
 const struct nb_shape nb_shape_Limits = {
     .name = "Limits",
     .fields = fields_of_Limits,
     .size = sizeof(nb_Limits),
-    .field_count = 12,
+    .field_count = 14,
 };
 
 static const struct nb_field fields_of_Peer[] = {
@@ -127,13 +129,14 @@ static const struct nb_field fields_of_SessionInfo[] = {
     {.name = "framesIn", .label = "framesIn", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_in), .has_offset = OFFSET(SessionInfo, has_frames_in)},
     {.name = "framesOut", .label = "framesOut", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_out), .has_offset = OFFSET(SessionInfo, has_frames_out)},
     {.name = "fdsReceived", .label = "fdsReceived", .name_length = 11, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, fds_received), .has_offset = OFFSET(SessionInfo, has_fds_received)},
+    {.name = "blockLists", .label = "blockLists", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, block_lists), .has_offset = OFFSET(SessionInfo, has_block_lists)},
 };
 
 const struct nb_shape nb_shape_SessionInfo = {
     .name = "SessionInfo",
     .fields = fields_of_SessionInfo,
     .size = sizeof(nb_SessionInfo),
-    .field_count = 8,
+    .field_count = 9,
 };
 
 static const struct nb_field fields_of_Poll[] = {
@@ -216,13 +219,14 @@ static const struct nb_field fields_of_SocketCreate[] = {
     {.name = "onread", .label = "options.onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketCreate, onread), .has_offset = OFFSET(SocketCreate, has_onread), .shape = &nb_shape_OnRead},
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketCreate, high_water_mark), .has_offset = OFFSET(SocketCreate, has_high_water_mark)},
     {.name = "encoding", .label = "options.encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketCreate, encoding), .has_offset = NB_NO_HAS},
+    {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketCreate, block_list), .has_offset = OFFSET(SocketCreate, has_block_list)},
 };
 
 const struct nb_shape nb_shape_SocketCreate = {
     .name = "SocketCreate",
     .fields = fields_of_SocketCreate,
     .size = sizeof(nb_SocketCreate),
-    .field_count = 8,
+    .field_count = 9,
 };
 
 static const struct nb_field fields_of_SocketConnect[] = {
@@ -238,13 +242,14 @@ static const struct nb_field fields_of_SocketConnect[] = {
     {.name = "keepAliveInitialDelay", .label = "options.keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketConnect, keep_alive_initial_delay), .has_offset = OFFSET(SocketConnect, has_keep_alive_initial_delay)},
     {.name = "timeout", .label = "msecs", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketConnect, timeout), .has_offset = OFFSET(SocketConnect, has_timeout)},
     {.name = "onread", .label = "options.onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketConnect, onread), .has_offset = OFFSET(SocketConnect, has_onread), .shape = &nb_shape_OnRead},
+    {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketConnect, block_list), .has_offset = OFFSET(SocketConnect, has_block_list)},
 };
 
 const struct nb_shape nb_shape_SocketConnect = {
     .name = "SocketConnect",
     .fields = fields_of_SocketConnect,
     .size = sizeof(nb_SocketConnect),
-    .field_count = 12,
+    .field_count = 13,
 };
 
 static const struct nb_field fields_of_CreateConnection[] = {
@@ -256,6 +261,7 @@ static const struct nb_field fields_of_CreateConnection[] = {
     {.name = "onread", .label = "options.onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(CreateConnection, create.onread), .has_offset = OFFSET(CreateConnection, create.has_onread), .shape = &nb_shape_OnRead},
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(CreateConnection, create.high_water_mark), .has_offset = OFFSET(CreateConnection, create.has_high_water_mark)},
     {.name = "encoding", .label = "options.encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, create.encoding), .has_offset = NB_NO_HAS},
+    {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(CreateConnection, create.block_list), .has_offset = OFFSET(CreateConnection, create.has_block_list)},
     {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(CreateConnection, connect.port), .has_offset = OFFSET(CreateConnection, connect.has_port)},
     {.name = "host", .label = "hostname", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, connect.host), .has_offset = NB_NO_HAS},
     {.name = "path", .label = "options.path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(CreateConnection, connect.path), .has_offset = NB_NO_HAS},
@@ -275,7 +281,7 @@ const struct nb_shape nb_shape_CreateConnection = {
     .name = "CreateConnection",
     .fields = fields_of_CreateConnection,
     .size = sizeof(nb_CreateConnection),
-    .field_count = 19,
+    .field_count = 20,
     .inlines = inlines_of_CreateConnection,
     .inline_count = 2,
 };
@@ -315,6 +321,55 @@ const struct nb_shape nb_shape_Connected = {
     .field_count = 7,
     .inlines = inlines_of_Connected,
     .inline_count = 1,
+};
+
+static const struct nb_field fields_of_IpText[] = {
+    {.name = "input", .label = "input", .name_length = 5, .type = NB_FIELD_TEXT, .offset = OFFSET(IpText, input), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_IpText = {
+    .name = "IpText",
+    .fields = fields_of_IpText,
+    .size = sizeof(nb_IpText),
+    .field_count = 1,
+};
+
+static const struct nb_field fields_of_IpVersion[] = {
+    {.name = "version", .label = "version", .name_length = 7, .type = NB_FIELD_UINT32, .offset = OFFSET(IpVersion, version), .has_offset = OFFSET(IpVersion, has_version)},
+};
+
+const struct nb_shape nb_shape_IpVersion = {
+    .name = "IpVersion",
+    .fields = fields_of_IpVersion,
+    .size = sizeof(nb_IpVersion),
+    .field_count = 1,
+    .bare = true,
+};
+
+static const struct nb_field fields_of_Boolean[] = {
+    {.name = "value", .label = "value", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(Boolean, value), .has_offset = OFFSET(Boolean, has_value)},
+};
+
+const struct nb_shape nb_shape_Boolean = {
+    .name = "Boolean",
+    .fields = fields_of_Boolean,
+    .size = sizeof(nb_Boolean),
+    .field_count = 1,
+    .bare = true,
+};
+
+static const struct nb_field fields_of_SocketAddress[] = {
+    {.name = "address", .label = "options.address", .name_length = 7, .type = NB_FIELD_TEXT, .offset = OFFSET(SocketAddress, address), .has_offset = NB_NO_HAS},
+    {.name = "family", .label = "options.family", .name_length = 6, .type = NB_FIELD_TEXT, .offset = OFFSET(SocketAddress, family), .has_offset = NB_NO_HAS, .invalid = true},
+    {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(SocketAddress, port), .has_offset = OFFSET(SocketAddress, has_port)},
+    {.name = "flowlabel", .label = "options.flowlabel", .name_length = 9, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketAddress, flowlabel), .has_offset = OFFSET(SocketAddress, has_flowlabel)},
+};
+
+const struct nb_shape nb_shape_SocketAddress = {
+    .name = "SocketAddress",
+    .fields = fields_of_SocketAddress,
+    .size = sizeof(nb_SocketAddress),
+    .field_count = 4,
 };
 
 static const struct nb_field fields_of_Address[] = {
@@ -504,13 +559,14 @@ static const struct nb_field fields_of_ServerCreate[] = {
     {.name = "maxConnections", .label = "options.maxConnections", .name_length = 14, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, max_connections), .has_offset = OFFSET(ServerCreate, has_max_connections)},
     {.name = "readChunk", .label = "options.readChunk", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, read_chunk), .has_offset = OFFSET(ServerCreate, has_read_chunk)},
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, high_water_mark), .has_offset = OFFSET(ServerCreate, has_high_water_mark)},
+    {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerCreate, block_list), .has_offset = OFFSET(ServerCreate, has_block_list)},
 };
 
 const struct nb_shape nb_shape_ServerCreate = {
     .name = "ServerCreate",
     .fields = fields_of_ServerCreate,
     .size = sizeof(nb_ServerCreate),
-    .field_count = 8,
+    .field_count = 9,
 };
 
 static const struct nb_field fields_of_ServerListen[] = {
@@ -522,13 +578,14 @@ static const struct nb_field fields_of_ServerListen[] = {
     {.name = "readableAll", .label = "options.readableAll", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, readable_all), .has_offset = OFFSET(ServerListen, has_readable_all)},
     {.name = "writableAll", .label = "options.writableAll", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, writable_all), .has_offset = OFFSET(ServerListen, has_writable_all)},
     {.name = "ipv6Only", .label = "options.ipv6Only", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, ipv6_only), .has_offset = OFFSET(ServerListen, has_ipv6_only)},
+    {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerListen, block_list), .has_offset = OFFSET(ServerListen, has_block_list)},
 };
 
 const struct nb_shape nb_shape_ServerListen = {
     .name = "ServerListen",
     .fields = fields_of_ServerListen,
     .size = sizeof(nb_ServerListen),
-    .field_count = 8,
+    .field_count = 9,
 };
 
 static const struct nb_field fields_of_ServerSet[] = {
@@ -597,6 +654,27 @@ const struct nb_shape nb_shape_ServerConnection = {
     .inline_count = 1,
 };
 
+static const struct nb_field fields_of_ServerDrop[] = {
+    {.name = "localAddress", .label = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(ServerDrop, endpoints.local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerDrop, endpoints.local_port), .has_offset = OFFSET(ServerDrop, endpoints.has_local_port)},
+    {.name = "localFamily", .label = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(ServerDrop, endpoints.local_family), .has_offset = NB_NO_HAS},
+    {.name = "remoteAddress", .label = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(ServerDrop, endpoints.remote_address), .has_offset = NB_NO_HAS},
+    {.name = "remotePort", .label = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerDrop, endpoints.remote_port), .has_offset = OFFSET(ServerDrop, endpoints.has_remote_port)},
+    {.name = "remoteFamily", .label = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(ServerDrop, endpoints.remote_family), .has_offset = NB_NO_HAS},
+    {.name = "rule", .label = "rule", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(ServerDrop, rule), .has_offset = NB_NO_HAS},
+};
+
+static const uint16_t inlines_of_ServerDrop[] = {OFFSET(ServerDrop, has_endpoints)};
+
+const struct nb_shape nb_shape_ServerDrop = {
+    .name = "ServerDrop",
+    .fields = fields_of_ServerDrop,
+    .size = sizeof(nb_ServerDrop),
+    .field_count = 7,
+    .inlines = inlines_of_ServerDrop,
+    .inline_count = 1,
+};
+
 const struct nb_method nb_methods[] = {
     {.name = "session.hello", .name_length = 13, .number = 1, .index = 0, .early = true, .target = NB_TARGET_SESSION, .params = &nb_shape_Hello, .result = &nb_shape_Welcome},
     {.name = "session.describe", .name_length = 16, .number = 2, .index = 1, .target = NB_TARGET_SESSION, .params = &nb_shape_Describe, .result = &nb_shape_Any},
@@ -605,33 +683,37 @@ const struct nb_method nb_methods[] = {
     {.name = "session.poll", .name_length = 12, .number = 5, .index = 4, .target = NB_TARGET_SESSION, .params = &nb_shape_Poll, .result = &nb_shape_Any},
     {.name = "session.close", .name_length = 13, .number = 6, .index = 5, .target = NB_TARGET_SESSION, .params = &nb_shape_SessionClose, .result = &nb_shape_Nothing},
     {.name = "net.createConnection", .name_length = 20, .number = 16, .index = 6, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_CreateConnection, .result = &nb_shape_Connected},
-    {.name = "socket.create", .name_length = 13, .number = 32, .index = 7, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_SocketCreate, .result = &nb_shape_Created},
-    {.name = "socket.connect", .name_length = 14, .number = 33, .index = 8, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketConnect, .result = &nb_shape_Endpoints},
-    {.name = "socket.write", .name_length = 12, .number = 34, .index = 9, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Written},
-    {.name = "socket.end", .name_length = 10, .number = 35, .index = 10, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Nothing},
-    {.name = "socket.destroy", .name_length = 14, .number = 36, .index = 11, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketDestroy, .result = &nb_shape_Nothing},
-    {.name = "socket.resetAndDestroy", .name_length = 22, .number = 37, .index = 12, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.pause", .name_length = 12, .number = 38, .index = 13, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.resume", .name_length = 13, .number = 39, .index = 14, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.setEncoding", .name_length = 18, .number = 41, .index = 15, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetEncoding, .result = &nb_shape_Nothing},
-    {.name = "socket.setKeepAlive", .name_length = 19, .number = 42, .index = 16, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetKeepAlive, .result = &nb_shape_Nothing},
-    {.name = "socket.setNoDelay", .name_length = 17, .number = 43, .index = 17, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetNoDelay, .result = &nb_shape_Nothing},
-    {.name = "socket.setTimeout", .name_length = 17, .number = 44, .index = 18, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTimeout, .result = &nb_shape_Nothing},
-    {.name = "socket.ref", .name_length = 10, .number = 45, .index = 19, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.unref", .name_length = 12, .number = 46, .index = 20, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.address", .name_length = 14, .number = 47, .index = 21, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "socket.info", .name_length = 11, .number = 48, .index = 22, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
-    {.name = "socket.release", .name_length = 14, .number = 54, .index = 23, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.create", .name_length = 13, .number = 64, .index = 24, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
-    {.name = "server.listen", .name_length = 13, .number = 65, .index = 25, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
-    {.name = "server.close", .name_length = 12, .number = 66, .index = 26, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.address", .name_length = 14, .number = 67, .index = 27, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 28, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
-    {.name = "server.set", .name_length = 10, .number = 69, .index = 29, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
-    {.name = "server.ref", .name_length = 10, .number = 70, .index = 30, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.unref", .name_length = 12, .number = 71, .index = 31, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.info", .name_length = 11, .number = 72, .index = 32, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
-    {.name = "server.release", .name_length = 14, .number = 73, .index = 33, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "net.isIP", .name_length = 8, .number = 17, .index = 7, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_IpVersion},
+    {.name = "net.isIPv4", .name_length = 10, .number = 18, .index = 8, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_Boolean},
+    {.name = "net.isIPv6", .name_length = 10, .number = 19, .index = 9, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_Boolean},
+    {.name = "net.socketAddress", .name_length = 17, .number = 20, .index = 10, .target = NB_TARGET_SESSION, .params = &nb_shape_SocketAddress, .result = &nb_shape_SocketAddress},
+    {.name = "socket.create", .name_length = 13, .number = 32, .index = 11, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_SocketCreate, .result = &nb_shape_Created},
+    {.name = "socket.connect", .name_length = 14, .number = 33, .index = 12, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketConnect, .result = &nb_shape_Endpoints},
+    {.name = "socket.write", .name_length = 12, .number = 34, .index = 13, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Written},
+    {.name = "socket.end", .name_length = 10, .number = 35, .index = 14, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Nothing},
+    {.name = "socket.destroy", .name_length = 14, .number = 36, .index = 15, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketDestroy, .result = &nb_shape_Nothing},
+    {.name = "socket.resetAndDestroy", .name_length = 22, .number = 37, .index = 16, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.pause", .name_length = 12, .number = 38, .index = 17, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.resume", .name_length = 13, .number = 39, .index = 18, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.setEncoding", .name_length = 18, .number = 41, .index = 19, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetEncoding, .result = &nb_shape_Nothing},
+    {.name = "socket.setKeepAlive", .name_length = 19, .number = 42, .index = 20, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetKeepAlive, .result = &nb_shape_Nothing},
+    {.name = "socket.setNoDelay", .name_length = 17, .number = 43, .index = 21, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetNoDelay, .result = &nb_shape_Nothing},
+    {.name = "socket.setTimeout", .name_length = 17, .number = 44, .index = 22, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTimeout, .result = &nb_shape_Nothing},
+    {.name = "socket.ref", .name_length = 10, .number = 45, .index = 23, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.unref", .name_length = 12, .number = 46, .index = 24, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.address", .name_length = 14, .number = 47, .index = 25, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "socket.info", .name_length = 11, .number = 48, .index = 26, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
+    {.name = "socket.release", .name_length = 14, .number = 54, .index = 27, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.create", .name_length = 13, .number = 64, .index = 28, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
+    {.name = "server.listen", .name_length = 13, .number = 65, .index = 29, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
+    {.name = "server.close", .name_length = 12, .number = 66, .index = 30, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.address", .name_length = 14, .number = 67, .index = 31, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 32, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
+    {.name = "server.set", .name_length = 10, .number = 69, .index = 33, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
+    {.name = "server.ref", .name_length = 10, .number = 70, .index = 34, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.unref", .name_length = 12, .number = 71, .index = 35, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.info", .name_length = 11, .number = 72, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
+    {.name = "server.release", .name_length = 14, .number = 73, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
 };
 
 const struct nb_event nb_events[] = {
@@ -649,7 +731,7 @@ const struct nb_event nb_events[] = {
     {.name = "socket.close", .name_length = 12, .number = 170, .index = 11, .body = &nb_shape_SocketClosed, .prefix = SLICE("\223\002\254socket.close\222")},
     {.name = "server.listening", .name_length = 16, .number = 192, .index = 12, .body = &nb_shape_Address, .prefix = SLICE("\223\002\260server.listening\222")},
     {.name = "server.connection", .name_length = 17, .number = 193, .index = 13, .body = &nb_shape_ServerConnection, .prefix = SLICE("\223\002\261server.connection\222")},
-    {.name = "server.drop", .name_length = 11, .number = 194, .index = 14, .body = &nb_shape_Endpoints, .prefix = SLICE("\223\002\253server.drop\222")},
+    {.name = "server.drop", .name_length = 11, .number = 194, .index = 14, .body = &nb_shape_ServerDrop, .prefix = SLICE("\223\002\253server.drop\222")},
     {.name = "server.error", .name_length = 12, .number = 195, .index = 15, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254server.error\222")},
     {.name = "server.close", .name_length = 12, .number = 196, .index = 16, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254server.close\222")},
 };
@@ -658,53 +740,57 @@ static const struct {
     const char *name;
     uint8_t length;
     uint8_t index;
-} names[128] = {
-    [0] = {"server.info", 11, 32},
-    [7] = {"session.hello", 13, 0},
-    [8] = {"socket.destroy", 14, 11},
-    [9] = {"net.createConnection", 20, 6},
-    [13] = {"server.getConnections", 21, 28},
-    [14] = {"server.close", 12, 26},
-    [16] = {"socket.setEncoding", 18, 15},
-    [18] = {"socket.pause", 12, 13},
-    [20] = {"server.listen", 13, 25},
-    [26] = {"session.info", 12, 3},
-    [30] = {"net.createServer", 16, 24},
-    [31] = {"session.ping", 12, 2},
-    [39] = {"socket.setKeepAlive", 19, 16},
-    [40] = {"socket.write", 12, 9},
-    [43] = {"socket.resume", 13, 14},
-    [44] = {"socket.unref", 12, 20},
-    [47] = {"socket.resetAndDestroy", 22, 12},
-    [54] = {"server.ref", 10, 30},
-    [63] = {"server.set", 10, 29},
-    [64] = {"socket.connect", 14, 8},
-    [65] = {"socket.ref", 10, 19},
-    [72] = {"server.unref", 12, 31},
-    [76] = {"socket.address", 14, 21},
-    [78] = {"session.describe", 16, 1},
-    [79] = {"server.address", 14, 27},
-    [81] = {"session.poll", 12, 4},
-    [83] = {"socket.release", 14, 23},
-    [85] = {"socket.end", 10, 10},
-    [86] = {"server.release", 14, 33},
-    [91] = {"session.close", 13, 5},
-    [98] = {"socket.create", 13, 7},
-    [103] = {"socket.setTimeout", 17, 18},
-    [112] = {"socket.info", 11, 22},
-    [121] = {"net.connect", 11, 6},
-    [122] = {"server.create", 13, 24},
-    [126] = {"socket.setNoDelay", 17, 17},
+} names[512] = {
+    [6] = {"socket.setNoDelay", 17, 21},
+    [30] = {"net.createServer", 16, 28},
+    [37] = {"socket.end", 10, 14},
+    [79] = {"session.describe", 16, 1},
+    [98] = {"server.create", 13, 28},
+    [120] = {"socket.destroy", 14, 15},
+    [134] = {"net.isIP", 8, 7},
+    [146] = {"socket.ref", 10, 23},
+    [160] = {"socket.setEncoding", 18, 19},
+    [168] = {"server.unref", 12, 35},
+    [191] = {"socket.setKeepAlive", 19, 20},
+    [195] = {"socket.release", 14, 27},
+    [198] = {"server.release", 14, 37},
+    [216] = {"server.info", 11, 36},
+    [238] = {"server.close", 12, 30},
+    [239] = {"socket.setTimeout", 17, 22},
+    [240] = {"session.hello", 13, 0},
+    [247] = {"net.isIPv4", 10, 8},
+    [248] = {"net.isIPv6", 10, 9},
+    [255] = {"session.ping", 12, 2},
+    [268] = {"socket.unref", 12, 24},
+    [304] = {"socket.connect", 14, 12},
+    [305] = {"session.poll", 12, 4},
+    [309] = {"server.getConnections", 21, 32},
+    [314] = {"net.socketAddress", 17, 10},
+    [316] = {"socket.address", 14, 25},
+    [319] = {"server.address", 14, 31},
+    [328] = {"socket.info", 11, 26},
+    [330] = {"socket.create", 13, 11},
+    [338] = {"net.connect", 11, 6},
+    [352] = {"socket.resetAndDestroy", 22, 16},
+    [378] = {"session.info", 12, 3},
+    [380] = {"server.listen", 13, 29},
+    [391] = {"server.ref", 10, 34},
+    [392] = {"socket.write", 12, 13},
+    [399] = {"server.set", 10, 33},
+    [403] = {"socket.resume", 13, 18},
+    [426] = {"net.createConnection", 20, 6},
+    [451] = {"session.close", 13, 5},
+    [498] = {"socket.pause", 12, 17},
 };
 
 const struct nb_method *nb_method_find(struct nb_slice name)
 {
-    uint32_t hash = 139;
+    uint32_t hash = 171;
     if (!name.data || name.length > 22)
         return NULL;
     for (size_t i = 0; i < name.length; i++)
         hash = hash * 33 + name.data[i];
-    size_t slot = (hash >> 7) % 128;
+    size_t slot = (hash >> 7) % 512;
     if (!names[slot].name || names[slot].length != name.length ||
         memcmp(names[slot].name, name.data, name.length) != 0)
         return NULL;
@@ -712,7 +798,7 @@ const struct nb_method *nb_method_find(struct nb_slice name)
 }
 
 const struct nb_slice nb_description = SLICE(
-    "\206\250protocol\001\247methods\334\000\042\207"
+    "\206\250protocol\001\247methods\334\000&\207"
     "\244name\255session.hello\246number\001\245since\001\245prose\331JAgrees on version, features and limits. Optional; only as the first frame.\246target\247session\246params\245Hello\246result\247Welcome\207"
     "\244name\260session.describe\246number\002\245since\001\245prose\331\077The whole schema, for tools and clients without generated code.\246target\247session\246params\250Describe\246result\243Any\207"
     "\244name\254session.ping\246number\003\245since\001\245prose\331RAnswers with its body, {} without one, after every earlier frame has been started.\246target\247session\246params\243Any\246result\243Any\207"
@@ -720,6 +806,10 @@ const struct nb_slice nb_description = SLICE(
     "\244name\254session.poll\246number\005\245since\001\245prose\331CFetches held events; only in sessions that asked for events \042poll\042.\246target\247session\246params\244Poll\246result\243Any\207"
     "\244name\255session.close\246number\006\245since\001\245prose\331VEnds the session, as the end of its connection does; first answers what is still open.\246target\247session\246params\254SessionClose\246result\247Nothing\210"
     "\244name\264net.createConnection\246number\020\245since\001\245prose\331!Creates a socket and connects it.\245alias\253net.connect\246target\251newSocket\246params\260CreateConnection\246result\251Connected\207"
+    "\244name\250net.isIP\246number\021\245since\001\245prose\331-4 or 6 for the text of an IP address, else 0.\246target\247session\246params\246IpText\246result\251IpVersion\207"
+    "\244name\252net.isIPv4\246number\022\245since\001\245prose\331OWhether the text is an IPv4 address: four decimal parts without leading zeroes.\246target\247session\246params\246IpText\246result\247Boolean\207"
+    "\244name\252net.isIPv6\246number\023\245since\001\245prose\331<Whether the text is an IPv6 address, with a zone or without.\246target\247session\246params\246IpText\246result\247Boolean\207"
+    "\244name\261net.socketAddress\246number\024\245since\001\245prose\331]Checks an address and its companions; answers them in canonical form, with what was left out.\246target\247session\246params\255SocketAddress\246result\255SocketAddress\207"
     "\244name\255socket.create\246number \245since\001\245prose\331)Makes a socket that is not connected yet.\246target\251newSocket\246params\254SocketCreate\246result\247Created\207"
     "\244name\256socket.connect\246number!\245since\001\245prose\331gConnects to a port of a host, or to a Unix path; answers once connected. A host name is resolved first.\246target\246socket\246params\255SocketConnect\246result\251Endpoints\210"
     "\244name\254socket.write\246number\042\245since\001\245prose\331fSends bytes; answers once the kernel has them. Before the connection is there they wait in the broker.\243hot\303\246target\246socket\246params\253SocketWrite\246result\247Written\210"
@@ -761,9 +851,9 @@ const struct nb_slice nb_description = SLICE(
     "\244name\254socket.close\246number\314\252\245since\001\245prose\331HThe last event of the socket; hadError also when it was never connected.\244body\254SocketClosed\205"
     "\244name\260server.listening\246number\314\300\245since\001\245prose\277The server accepts connections.\244body\247Address\205"
     "\244name\261server.connection\246number\314\301\245since\001\245prose\3315A connection was accepted: a new socket, its id even.\244body\260ServerConnection\205"
-    "\244name\253server.drop\246number\314\302\245since\001\245prose\331TA connection was closed at once since maxConnections was reached; {} on a Unix path.\244body\251Endpoints\205"
+    "\244name\253server.drop\246number\314\302\245since\001\245prose\331jA connection was closed at once: its address is blocked, or maxConnections was reached. {} on a Unix path.\244body\252ServerDrop\205"
     "\244name\254server.error\246number\314\303\245since\001\245prose\331qListening or accepting failed. The server lives on; behind a failure of accept it is closed and may listen again.\244body\245Error\205"
-    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000&\203"
+    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000+\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\243any\244bare\303\204"
@@ -780,7 +870,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246events\244type\246string\245prose\272\042push\042 (default) or \042poll\042\203"
     "\244name\246expiry\244type\246uint32\245prose\331<seconds the session outlives its connection (feature resume)\203"
     "\244name\245group\244type\246string\245prose\331-sessions that share listeners (feature group)\244open\303\203"
-    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\234\203"
+    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\236\203"
     "\244name\250maxWrite\244type\246uint53\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\203"
     "\244name\250maxFrame\244type\246uint53\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\203"
     "\244name\250maxDepth\244type\246uint53\245prose\331,arrays and maps within each other; 16. Fatal\203"
@@ -793,6 +883,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247outHigh\244type\246uint53\245prose\331fbytes waiting for the client above which its sockets are not read and its servers do not accept; 1 MiB\203"
     "\244name\246outLow\244type\246uint53\245prose\331%bytes below which both go on; 256 KiB\203"
     "\244name\254stallTimeout\244type\246uint53\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED\203"
+    "\244name\255maxBlockLists\244type\246uint53\245prose\331Zblock lists of the session, those in use by its servers and sockets too; 256. ERR_NB_LIMIT\203"
+    "\244name\250maxRules\244type\246uint53\245prose\331*rules in all of these; 65536. ERR_NB_LIMIT\203"
     "\244name\244Peer\245prose\331WWho the kernel says is at the other end of a Unix socket, at the moment of its connect.\246fields\223\203"
     "\244name\243uid\244type\246uint32\245prose\244user\203"
     "\244name\243gid\244type\246uint32\245prose\245group\203"
@@ -806,7 +898,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\244peer\244type\244Peer\245prose\331!who the kernel says the client is\203"
     "\244name\250Describe\245prose\240\246fields\221\203"
     "\244name\246format\244type\246string\245prose\331'\042msgpack\042, the default and the only one\203"
-    "\244name\253SessionInfo\245prose\3316Counts of this moment; frames since the session began.\246fields\230\203"
+    "\244name\253SessionInfo\245prose\3316Counts of this moment; frames since the session began.\246fields\231\203"
     "\244name\247sockets\244type\246uint32\245prose\264sockets, open or not\203"
     "\244name\247servers\244type\246uint32\245prose\271servers, listening or not\203"
     "\244name\246active\244type\246uint32\245prose\262ref'd open handles\203"
@@ -815,6 +907,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250framesIn\244type\246uint53\245prose\331(frames from the client that were started\203"
     "\244name\251framesOut\244type\246uint53\245prose\3311frames to the client, without those that are held\203"
     "\244name\253fdsReceived\244type\246uint32\245prose\331Adescriptors from the client; 0 as long as there is no feature fds\203"
+    "\244name\252blockLists\244type\246uint32\245prose\331Hblock lists without a name, those that servers and sockets still use too\203"
     "\244name\244Poll\245prose\3317How many events to fetch, and how long to wait for one.\246fields\222\203"
     "\244name\243max\244type\246uint32\245prose\331%events at most, 1 or more; default 64\203"
     "\244name\244wait\244type\246uint32\245prose\3317milliseconds to wait for the first, 0..60000; default 0\203"
@@ -842,7 +935,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245fatal\244type\244bool\245prose\331/session.error: the connection closes after this\203"
     "\244name\246OnRead\245prose\276How data is to be handed over.\246fields\221\203"
     "\244name\244size\244type\246uint32\245prose\331^bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect\203"
-    "\244name\254SocketCreate\245prose\240\246fields\230\203"
+    "\244name\254SocketCreate\245prose\240\246fields\231\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
     "\244name\250readable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
     "\244name\250writable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
@@ -851,7 +944,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246onread\244type\246OnRead\245prose\331/the smaller one of its size and readChunk holds\203"
     "\244name\255highWaterMark\244type\246uint32\245prose\331\077queued bytes from which on a drain event follows; default 16384\203"
     "\244name\250encoding\244type\246string\245prose\265as socket.setEncoding\203"
-    "\244name\255SocketConnect\245prose\3316Where to, and how: one of port and path must be given.\246fields\234\203"
+    "\244name\251blockList\244type\246uint53\245prose\331Yid of a block list: addresses on it are not connected to; kept even if the id is released\203"
+    "\244name\255SocketConnect\245prose\3316Where to, and how: one of port and path must be given.\246fields\235\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\263default \042localhost\042\203"
     "\244name\244path\244type\244path\245prose\331/a Unix socket; the TCP options are then ignored\203"
@@ -864,7 +958,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\265keepAliveInitialDelay\244type\246number\245prose\331[milliseconds of idleness before the first probe, cut down to whole seconds; 0: the system's\203"
     "\244name\247timeout\244type\246number\245prose\331\042milliseconds, as socket.setTimeout\203"
     "\244name\246onread\244type\246OnRead\245prose\263as in socket.create\203"
-    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\023\203"
+    "\244name\251blockList\244type\246uint53\245prose\331&as in socket.create, and instead of it\203"
+    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\024\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
     "\244name\250readable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
     "\244name\250writable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
@@ -873,6 +968,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246onread\244type\246OnRead\245prose\331/the smaller one of its size and readChunk holds\203"
     "\244name\255highWaterMark\244type\246uint32\245prose\331\077queued bytes from which on a drain event follows; default 16384\203"
     "\244name\250encoding\244type\246string\245prose\265as socket.setEncoding\203"
+    "\244name\251blockList\244type\246uint53\245prose\331Yid of a block list: addresses on it are not connected to; kept even if the id is released\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\263default \042localhost\042\203"
     "\244name\244path\244type\244path\245prose\331/a Unix socket; the TCP options are then ignored\203"
@@ -899,6 +995,17 @@ const struct nb_slice nb_description = SLICE(
     "\244name\255remoteAddress\244type\246string\245prose\331 of the peer's end, an IP address\203"
     "\244name\252remotePort\244type\246uint32\245prose\261of the peer's end\203"
     "\244name\254remoteFamily\244type\246string\245prose\260\042IPv4\042 or \042IPv6\042\203"
+    "\244name\246IpText\245prose\240\246fields\221\203"
+    "\244name\245input\244type\246string\245prose\250any text\204"
+    "\244name\251IpVersion\245prose\240\246fields\221\203"
+    "\244name\247version\244type\246uint32\245prose\2514, 6 or 0\244bare\303\204"
+    "\244name\247Boolean\245prose\240\246fields\221\203"
+    "\244name\245value\244type\244bool\245prose\255true or false\244bare\303\203"
+    "\244name\255SocketAddress\245prose\331$A value as net.SocketAddress has it.\246fields\224\203"
+    "\244name\247address\244type\246string\245prose\331'of that family; default 127.0.0.1 or ::\203"
+    "\244name\246family\244type\246string\245prose\276\042ipv4\042, the default, or \042ipv6\042\203"
+    "\244name\244port\244type\244port\245prose\251default 0\203"
+    "\244name\251flowlabel\244type\246number\245prose\33150..1048575, of IPv6; default 0, and always 0 for IPv4\203"
     "\244name\247Address\245prose\331kWhere something listens, or the local end of a connection: the first three for TCP, path for a Unix socket.\246fields\224\203"
     "\244name\247address\244type\246string\245prose\255an IP address\203"
     "\244name\246family\244type\246string\245prose\260\042IPv4\042 or \042IPv6\042\203"
@@ -956,7 +1063,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250hadError\244type\244bool\245prose\272an error event came before\203"
     "\244name\251bytesRead\244type\246uint53\245prose\271from the peer, all in all\203"
     "\244name\254bytesWritten\244type\246uint53\245prose\331&by the client, sent or not, as in Node\203"
-    "\244name\254ServerCreate\245prose\240\246fields\230\203"
+    "\244name\254ServerCreate\245prose\240\246fields\231\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\331'of its connections, as in socket.create\203"
     "\244name\256pauseOnConnect\244type\244bool\245prose\331@its connections are not read before socket.resume; default false\203"
     "\244name\247noDelay\244type\244bool\245prose\331(of its connections, as in socket.connect\203"
@@ -965,7 +1072,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256maxConnections\244type\246uint32\245prose\275absent: no limit; 0: drop all\203"
     "\244name\251readChunk\244type\246uint32\245prose\331'of its connections, as in socket.create\203"
     "\244name\255highWaterMark\244type\246uint32\245prose\331'of its connections, as in socket.create\203"
-    "\244name\254ServerListen\245prose\331IWhere to; with neither port nor path there must be no other field either.\246fields\230\203"
+    "\244name\251blockList\244type\246uint53\245prose\331aid of a block list: connections from addresses on it are dropped; kept even if the id is released\203"
+    "\244name\254ServerListen\245prose\331IWhere to; with neither port nor path there must be no other field either.\246fields\231\203"
     "\244name\244port\244type\244port\245prose\331D0, the default: the system chooses; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\331UIP address, or a name of which the first address counts; absent: \042::\042, else \0420.0.0.0\042\203"
     "\244name\244path\244type\244path\245prose\261ignored with port\203"
@@ -974,6 +1082,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\253readableAll\244type\244bool\245prose\272Unix path: all may read it\203"
     "\244name\253writableAll\244type\244bool\245prose\331.Unix path: all may write to it, and so connect\203"
     "\244name\250ipv6Only\244type\244bool\245prose\331-\042::\042 takes no IPv4 connections; default false\203"
+    "\244name\251blockList\244type\246uint53\245prose\331&as in server.create, and instead of it\203"
     "\244name\251ServerSet\245prose\240\246fields\221\203"
     "\244name\256maxConnections\244type\246uint32\245prose\260absent: no limit\203"
     "\244name\253Connections\245prose\240\246fields\221\203"
@@ -995,7 +1104,15 @@ const struct nb_slice nb_description = SLICE(
     "\244name\255remoteAddress\244type\246string\245prose\331 of the peer's end, an IP address\203"
     "\244name\252remotePort\244type\246uint32\245prose\261of the peer's end\203"
     "\244name\254remoteFamily\244type\246string\245prose\260\042IPv4\042 or \042IPv6\042\203"
-    "\244name\244peer\244type\244Peer\245prose\273Unix sockets: who connected\246errors\334\000\036\202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\234\202"
+    "\244name\244peer\244type\244Peer\245prose\273Unix sockets: who connected\203"
+    "\244name\252ServerDrop\245prose\240\246fields\227\203"
+    "\244name\254localAddress\244type\246string\245prose\331\042of the broker's end, an IP address\203"
+    "\244name\251localPort\244type\246uint32\245prose\263of the broker's end\203"
+    "\244name\253localFamily\244type\246string\245prose\260\042IPv4\042 or \042IPv6\042\203"
+    "\244name\255remoteAddress\244type\246string\245prose\331 of the peer's end, an IP address\203"
+    "\244name\252remotePort\244type\246uint32\245prose\261of the peer's end\203"
+    "\244name\254remoteFamily\244type\246string\245prose\260\042IPv4\042 or \042IPv6\042\203"
+    "\244name\244rule\244type\246string\245prose\331ethe rule that blocks the address, in the words of blockList.rules; absent: maxConnections was reached\246errors\334\000 \202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\236\202"
     "\244name\250maxWrite\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\202"
     "\244name\250maxFrame\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\202"
     "\244name\250maxDepth\245prose\331,arrays and maps within each other; 16. Fatal\202"
@@ -1007,4 +1124,6 @@ const struct nb_slice nb_description = SLICE(
     "\244name\251readChunk\245prose\277bytes in one data event; 64 KiB\202"
     "\244name\247outHigh\245prose\331fbytes waiting for the client above which its sockets are not read and its servers do not accept; 1 MiB\202"
     "\244name\246outLow\245prose\331%bytes below which both go on; 256 KiB\202"
-    "\244name\254stallTimeout\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED");
+    "\244name\254stallTimeout\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED\202"
+    "\244name\255maxBlockLists\245prose\331Zblock lists of the session, those in use by its servers and sockets too; 256. ERR_NB_LIMIT\202"
+    "\244name\250maxRules\245prose\331*rules in all of these; 65536. ERR_NB_LIMIT");

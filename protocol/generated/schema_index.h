@@ -15,6 +15,10 @@ enum nb_method_index {
     NB_METHOD_SESSION_POLL,
     NB_METHOD_SESSION_CLOSE,
     NB_METHOD_NET_CREATE_CONNECTION,
+    NB_METHOD_NET_IS_IP,
+    NB_METHOD_NET_IS_IPV4,
+    NB_METHOD_NET_IS_IPV6,
+    NB_METHOD_NET_SOCKET_ADDRESS,
     NB_METHOD_SOCKET_CREATE,
     NB_METHOD_SOCKET_CONNECT,
     NB_METHOD_SOCKET_WRITE,
@@ -74,6 +78,8 @@ union nb_params {
     nb_Poll poll;
     nb_SessionClose session_close;
     nb_CreateConnection create_connection;
+    nb_IpText ip_text;
+    nb_SocketAddress socket_address;
     nb_SocketCreate socket_create;
     nb_SocketConnect socket_connect;
     nb_SocketWrite socket_write;
@@ -93,6 +99,9 @@ union nb_result {
     nb_SessionInfo session_info;
     nb_Nothing nothing;
     nb_Connected connected;
+    nb_IpVersion ip_version;
+    nb_Boolean boolean;
+    nb_SocketAddress socket_address;
     nb_Created created;
     nb_Endpoints endpoints;
     nb_Written written;
@@ -112,6 +121,7 @@ union nb_event_body {
     nb_SocketClosed socket_closed;
     nb_Address address;
     nb_ServerConnection server_connection;
+    nb_ServerDrop server_drop;
 };
 
 extern const struct nb_shape nb_shape_Nothing;
@@ -133,6 +143,10 @@ extern const struct nb_shape nb_shape_SocketConnect;
 extern const struct nb_shape nb_shape_CreateConnection;
 extern const struct nb_shape nb_shape_Endpoints;
 extern const struct nb_shape nb_shape_Connected;
+extern const struct nb_shape nb_shape_IpText;
+extern const struct nb_shape nb_shape_IpVersion;
+extern const struct nb_shape nb_shape_Boolean;
+extern const struct nb_shape nb_shape_SocketAddress;
 extern const struct nb_shape nb_shape_Address;
 extern const struct nb_shape nb_shape_Created;
 extern const struct nb_shape nb_shape_SocketWrite;
@@ -152,5 +166,6 @@ extern const struct nb_shape nb_shape_ServerSet;
 extern const struct nb_shape nb_shape_Connections;
 extern const struct nb_shape nb_shape_ServerInfo;
 extern const struct nb_shape nb_shape_ServerConnection;
+extern const struct nb_shape nb_shape_ServerDrop;
 
 #endif

@@ -90,7 +90,7 @@ def _has(member):
 def _field(message, field):
     at = f"OFFSET({message.name}, {field.member})"
     has, extra = f"OFFSET({message.name}, {_has(field.member)})", ""
-    if field.type in ("STRING", "BYTE_STRING", "PAYLOAD", "ANY"):
+    if field.type in ("STRING", "BYTE_STRING", "TEXT", "PAYLOAD", "ANY"):
         has = "NB_NO_HAS"
     elif field.type in ("STRINGS", "UINT32S"):
         has = f"OFFSET({message.name}, {field.member}_count)"
@@ -99,6 +99,7 @@ def _field(message, field):
         extra += ", .always = true" * field.always
     elif field.message:
         extra = f", .shape = &nb_shape_{field.message.name}"
+    extra += ", .invalid = true" * field.invalid
     return (f'{{.name = "{field.name}", .label = "{field.label}", .name_length = {len(field.name)}, .type = NB_FIELD_{field.type}, '
             f".offset = {at}, .has_offset = {has}{extra}}}")
 
@@ -204,7 +205,8 @@ def _described_call(call):
 
 def _described_method(schema, method):
     target = schema.target_names[method.options.target]
-    words = {"BLOCK_LIST": "blockList", "NEW_SOCKET": "newSocket", "NEW_SERVER": "newServer"}
+    words = {"BLOCK_LIST": "blockList", "NEW_SOCKET": "newSocket", "NEW_SERVER": "newServer",
+             "NEW_BLOCK_LIST": "newBlockList"}
     return _described_call(method) | {"target": words.get(target, target.lower()),
                                       "params": method.input.name, "result": method.output.name}
 

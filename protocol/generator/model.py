@@ -34,13 +34,15 @@ class Field:
     message: "Message" = None
     prose: str = ""
     always: bool = False  # a list that is sent even when it is empty
+    of: str = ""  # the type as users read it, where that is not the field's own
+    invalid: bool = False  # a wrong type is refused as an invalid value
 
     @property
     def type_name(self):
         """The type as users read it."""
-        words = {"UINT64": "uint53", "DOUBLE": "number", "BYTE_STRING": "path", "STRINGS": "string[]",
+        words = {"UINT64": "uint53", "TEXT": "string", "DOUBLE": "number", "BYTE_STRING": "path", "STRINGS": "string[]",
                  "UINT32S": "uint32[]"}
-        return self.message.name if self.message else words.get(self.type, self.type.lower())
+        return self.of or (self.message.name if self.message else words.get(self.type, self.type.lower()))
 
 
 @dataclass
@@ -178,8 +180,8 @@ class _Reader:
     def _inline(self, message, one):
         inner = self._message(one.type_name)
         message.inlines += [one.name, *(f"{one.name}.{deeper}" for deeper in inner.inlines)]
-        return [Field(f.name, f.label, f"{one.name}.{f.member}", f.holder, f.type, f.message, f.prose, f.always)
-                for f in inner.fields]
+        return [Field(f.name, f.label, f"{one.name}.{f.member}", f.holder, f.type, f.message, f.prose, f.always,
+                      f.of, f.invalid) for f in inner.fields]
 
     def _field(self, raw, one, option, text):
         proto = descriptor_pb2.FieldDescriptorProto
@@ -188,7 +190,7 @@ class _Reader:
                  proto.TYPE_UINT64: "UINT64", proto.TYPE_DOUBLE: "DOUBLE", proto.TYPE_STRING: "STRING",
                  proto.TYPE_MESSAGE: "MESSAGE"}
         special = {("PORT", proto.TYPE_UINT32), ("PAYLOAD", proto.TYPE_BYTES), ("ANY", proto.TYPE_BYTES),
-                   ("BYTE_STRING", proto.TYPE_STRING)}
+                   ("BYTE_STRING", proto.TYPE_STRING), ("TEXT", proto.TYPE_STRING)}
         lists = {proto.TYPE_STRING: "STRINGS", proto.TYPE_UINT32: "UINT32S"}
         repeated = one.label == proto.LABEL_REPEATED
         type_ = lists.get(one.type) if repeated else plain.get(one.type)
@@ -200,10 +202,13 @@ class _Reader:
             raise SchemaError(f"{raw.name}.{one.name}: every field must be optional")
         if option.always and not repeated:
             raise SchemaError(f"{raw.name}.{one.name}: only a list can always be there")
+        if option.of and type_ != "ANY":
+            raise SchemaError(f"{raw.name}.{one.name}: only a field of kind ANY is of another type")
         message = self._message(one.type_name) if type_ == "MESSAGE" else None
         prefix = "options." if raw.options.Extensions[self.options.shape].options else ""
         label = option.label or prefix + one.json_name
-        return Field(one.json_name, label, one.name, raw.name, type_, message, text, option.always)
+        return Field(one.json_name, label, one.name, raw.name, type_, message, text, option.always,
+                     option.of, option.invalid)
 
     def _calls(self, service, prose, index):
         calls = []

@@ -345,16 +345,16 @@ END_TEST
 
 START_TEST(rules_have_a_number)
 {
-    static char text[NB_RULES_MAX * 32 + 64];
+    static char text[NB_UID_RULES_MAX * 32 + 64];
     char *at = text;
     begin();
-    for (unsigned i = 0; i < NB_RULES_MAX; i++)
+    for (unsigned i = 0; i < NB_UID_RULES_MAX; i++)
         at += sprintf(at, "[uid %u]\nallow = bind\n", 10 + i);
     ck_assert_int_eq(load_file(text), 0);
-    ck_assert_uint_eq(config.policy.count, NB_RULES_MAX);
+    ck_assert_uint_eq(config.policy.count, NB_UID_RULES_MAX);
     unlink(file_path);
     sprintf(at, "[uid 5]\nallow = bind\n");
-    expect_bad_line(text, 2 * NB_RULES_MAX + 2);
+    expect_bad_line(text, 2 * NB_UID_RULES_MAX + 2);
     end();
 }
 END_TEST

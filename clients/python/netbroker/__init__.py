@@ -5,6 +5,7 @@ protocols (`create_connection`, `create_server`), and the broker's sockets and
 servers themselves (`Socket`, `Server`), all over one `Session` (`connect`).
 """
 from .actor import Event
+from .address import SocketAddress, is_ip, is_ipv4, is_ipv6, socket_address
 from .errors import BrokerError, NoBrokerError, SessionLost
 from .opening import connect, default_path
 from .server import Connection, Peer, Server, ServerInfo
@@ -36,6 +37,7 @@ __all__ = [
     "Session",
     "SessionLost",
     "Socket",
+    "SocketAddress",
     "SocketInfo",
     "SocketTransport",
     "StreamServer",
@@ -43,8 +45,12 @@ __all__ = [
     "create_connection",
     "create_server",
     "default_path",
+    "is_ip",
+    "is_ipv4",
+    "is_ipv6",
     "open_connection",
     "open_unix_connection",
+    "socket_address",
     "start_server",
     "start_unix_server",
 ]

@@ -2,11 +2,12 @@
 import inspect
 
 import pytest
-from netbroker import Server, Session, Socket
+from netbroker import Server, Session, Socket, address
 from netbroker._schema import EVENTS, METHODS
 from netbroker.names import from_body, to_body, to_camel, to_path, to_snake
 
-CLASSES = {"session": Session, "socket": Socket, "server": Server}
+CLASSES = {"session": Session, "socket": Socket, "server": Server, "net": address}
+NAMES = {"isIP": "is_ip", "isIPv4": "is_ipv4", "isIPv6": "is_ipv6"}  # as Python writes acronyms
 ELSEWHERE = {
     "session.poll",  # for programs that cannot take events
     "net.createServer",  # another name of server.create
@@ -25,7 +26,7 @@ IMPLIED = {
 @pytest.mark.parametrize("name", sorted(set(METHODS) - ELSEWHERE))
 def test_method(name):
     noun, _, verb = name.partition(".")
-    function = getattr(CLASSES[noun], to_snake(verb))
+    function = getattr(CLASSES[noun], NAMES.get(verb) or to_snake(verb))
     parameters = inspect.signature(function).parameters
     wanted = set(METHODS[name].params) - IMPLIED.get(name, set())
     assert {to_snake(field) for field in wanted} <= set(parameters)
