@@ -1,54 +1,18 @@
 #include "list_text.h"
 
-#include "memory.h"
+#include "rule_array.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum {
-    FIRST_RULES = 256,
-    PIECE = 4096, /* bytes that are written at once */
-};
-
-/* The rules that were read so far; none is in the list before all of them are known to be good. */
-struct reading {
-    struct nb_rule *rules; /* owned */
-    size_t count, capacity;
-    size_t room; /* rules that the list may take */
-};
-
-static int grow(struct reading *reading)
-{
-    size_t capacity = reading->capacity ? reading->capacity + reading->capacity / 2 : FIRST_RULES;
-    struct nb_rule *grown = nb_realloc(reading->rules, capacity * sizeof *grown);
-    if (!grown)
-        return -ENOMEM;
-    reading->rules = grown;
-    reading->capacity = capacity;
-    return 0;
-}
-
-static int read_rule(struct reading *reading, const char *text, size_t length, const char **ret_reason)
-{
-    if (reading->count == reading->room)
-        return -ENOSPC;
-    if (reading->count == reading->capacity && grow(reading) < 0)
-        return -ENOMEM;
-    const char *reason = nb_rule_parse(text, length, &reading->rules[reading->count]);
-    if (reason) {
-        *ret_reason = reason;
-        return -EINVAL;
-    }
-    reading->count++;
-    return 0;
-}
+enum { PIECE = 4096 }; /* bytes that are written at once */
 
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-static int read_line(struct reading *reading, const char *text, size_t length, const char **ret_reason)
+static int read_line(struct nb_rule_array *rules, const char *text, size_t length, const char **ret_reason)
 {
     const char *comment = memchr(text, '#', length);
     if (comment)
@@ -57,16 +21,17 @@ static int read_line(struct reading *reading, const char *text, size_t length, c
         length--;
     for (; length && is_blank(*text); text++)
         length--;
-    return length ? read_rule(reading, text, length, ret_reason) : 0;
+    return length ? nb_rule_array_read(rules, text, length, ret_reason) : 0;
 }
 
-static int read_lines(struct reading *reading, const char *text, size_t length, struct nb_list_fault *fault)
+static int read_lines(struct nb_rule_array *rules, const char *text, size_t length,
+                      struct nb_list_fault *fault)
 {
     size_t at = 0;
     for (size_t line = 1; at < length; line++) {
         const char *newline = memchr(text + at, '\n', length - at);
         size_t line_length = newline ? (size_t)(newline - text) - at : length - at;
-        int status = read_line(reading, text + at, line_length, &fault->reason);
+        int status = read_line(rules, text + at, line_length, &fault->reason);
         if (status == -EINVAL)
             fault->line = line;
         if (status < 0)
@@ -85,12 +50,12 @@ static size_t room_of(const struct nb_block_list *list, size_t max_rules)
 int nb_block_list_load_text(struct nb_block_list *list, const char *text, size_t length, size_t max_rules,
                             struct nb_list_fault *ret_fault)
 {
-    struct reading reading = {.room = room_of(list, max_rules)};
+    struct nb_rule_array rules = {.max = room_of(list, max_rules)};
     struct nb_list_fault fault = {0};
-    int status = read_lines(&reading, text, length, &fault);
+    int status = read_lines(&rules, text, length, &fault);
     if (status == 0)
-        status = nb_block_list_add_all(list, reading.rules, reading.count);
-    nb_free(reading.rules);
+        status = nb_block_list_add_all(list, rules.rules, rules.count);
+    nb_rule_array_finish(&rules);
     if (status == 0)
         return 0;
     if (status != -EINVAL)
