@@ -1,146 +1,190 @@
 /*
- * Frames of a client, as hostile as they come: the first byte of an input says how the rest is split.
- * Scanning must not depend on the split, decoding must not read beyond the frame, what was decoded
- * must survive encoding, and every answer must be in the form that the protocol promises.
+ * Frames of a client, as hostile as they come, and in any pieces: an input is how
+ * it is split (two bytes) and the frames. What comes out of the scanner and of the
+ * session's input must not depend on the split, decoding must not read beyond the
+ * frame, and every answer must be in the form that the protocol promises.
  */
-#include <stdlib.h>
-#include <string.h>
-
+#include "frame_input.h"
 #include "fuzz.h"
-#include "msgpack_any.h"
-#include "msgpack_decode.h"
-#include "msgpack_encode.h"
+#include "packed.h"
 #include "rpc.h"
 #include "scan.h"
+#include "window.h"
 
-enum { MAX_WRITE = 256, STEPS_MAX = 64 };
+#include <string.h>
 
-static const struct nb_scan_limits limits = {.frame = 4096, .depth = 16, .elements = 512, .text = 512};
-static const struct nb_scan_limits own_limits = {
-    .frame = 1 << 20, .depth = 20, .elements = 1 << 16, .text = 1 << 20};
+enum { FRAMES_MAX = 8, MAX_WRITE = 256, STEPS_MAX = 16, INPUT_ROOM = 16 * 1024 };
 
-/* Exactly as long as the bytes, so that a sanitizer sees one too far. */
-static uint8_t *copy_of(const uint8_t *data, size_t length)
+static const struct nb_scan_limits limits = {.frame = 512, .depth = 16, .elements = 256, .text = 128};
+
+/* The frames of an input, and what the scanner says behind the last. */
+struct frames {
+    size_t ends[FRAMES_MAX];
+    unsigned count;
+    enum nb_scan_status status;
+};
+
+/* Lengths of pieces: all the same, or at random up to a largest one. */
+struct split {
+    uint32_t random; /* 0: all the same */
+    size_t largest;
+};
+
+static struct split split_of(const uint8_t *choice, size_t size)
 {
-    uint8_t *copy = malloc(length ? length : 1);
-    fuzz_require(copy);
-    memcpy(copy, data, length);
-    return copy;
+    return (struct split){.random = choice[1] * UINT32_C(2654435761),
+                          .largest = 1u + choice[0] + size / STEPS_MAX};
 }
 
-static enum nb_scan_status scan_prefix(struct nb_scan *scan, const uint8_t *data, size_t length)
+static size_t next_piece(struct split *split, size_t left)
 {
-    uint8_t *prefix = copy_of(data, length);
-    enum nb_scan_status status = nb_scan(scan, &limits, prefix, length);
-    free(prefix);
-    return status;
+    size_t piece = split->largest;
+    if (split->random) {
+        split->random ^= split->random << 13;
+        split->random ^= split->random >> 17;
+        split->random ^= split->random << 5;
+        piece = 1 + split->random % split->largest;
+    }
+    return piece < left ? piece : left;
 }
 
-static enum nb_scan_status scan_in_steps(struct nb_scan *scan, const uint8_t *data, size_t length,
-                                         size_t step)
+static enum nb_scan_status scan_in_pieces(struct nb_scan *scan, struct fuzz_window *window, size_t length,
+                                          struct split *split)
 {
     enum nb_scan_status status = NB_SCAN_MORE;
     for (size_t at = 0; at < length && status == NB_SCAN_MORE;) {
-        at = length - at < step ? length : at + step;
-        status = scan_prefix(scan, data, at);
+        at += next_piece(split, length - at);
+        status = nb_scan(scan, &limits, fuzz_window_show(window, at), at);
     }
     return status;
 }
 
-/* Keys and texts are UTF-8, nothing is an extension, and packing it again changes nothing. */
-static void check_value(const uint8_t *data, size_t length)
+/* The whole input at once is what all else is compared with. */
+static struct frames find_frames(const uint8_t *data, size_t size, struct split split)
 {
-    struct nb_value wrong;
-    struct nb_cursor cursor = {data, data + length};
-    struct nb_encoder again = {0};
-    msgpack_packer packer = nb_encoder_packer(&again);
-    fuzz_require(nb_any_take(&cursor, &wrong) == NB_ANY && cursor.at == cursor.end);
-    nb_any_pack(&packer, (struct nb_slice){data, length});
-    fuzz_require(again.length == length && memcmp(again.data, data, length) == 0);
-    nb_encoder_finish(&again);
+    static struct fuzz_window window;
+    struct frames frames = {.status = NB_SCAN_MORE};
+    for (size_t at = 0; at < size && frames.count < FRAMES_MAX; at = frames.ends[frames.count++]) {
+        struct nb_scan whole = {0}, pieces = {0};
+        size_t length = size - at < limits.frame + 1 ? size - at : limits.frame + 1;
+        const uint8_t *frame = fuzz_window_fill(&window, data + at, length);
+        frames.status = nb_scan(&whole, &limits, frame, length);
+        fuzz_require(scan_in_pieces(&pieces, &window, length, &split) == frames.status);
+        fuzz_require(frames.status != NB_SCAN_MORE || length <= limits.frame);
+        if (frames.status != NB_SCAN_FRAME)
+            return frames;
+        fuzz_require(whole.position == pieces.position && whole.position <= length);
+        frames.ends[frames.count] = at + whole.position;
+    }
+    frames.status = NB_SCAN_MORE;
+    return frames;
 }
 
-/* What goes out is one frame, and no more than that. */
-static void check_frame(struct nb_encoder *encoder)
+/* ---- as a session reads ---- */
+
+static void add_piece(struct nb_frame_input *input, const uint8_t *data, size_t length)
 {
-    struct nb_scan scan = {0};
-    fuzz_require(nb_scan(&scan, &own_limits, encoder->data, encoder->length) == NB_SCAN_FRAME);
-    fuzz_require(scan.position == encoder->length);
-    check_value(encoder->data, encoder->length);
-    nb_encoder_finish(encoder);
+    size_t room;
+    uint8_t *place = nb_frame_input_reserve(input, &room);
+    fuzz_require(place && room >= length && room >= INPUT_ROOM);
+    memcpy(place, data, length);
+    nb_frame_input_commit(input, length);
 }
 
-static struct nb_encoder encode(const struct nb_request *request, const union nb_params *params)
+/* As if so many frames had been read before that little room is left. */
+static void use_up(struct nb_frame_input *input, size_t left)
 {
-    struct nb_encoder encoder = {.payload_as_text = request->payload_is_text};
-    nb_encode_shape(&encoder, request->method->params, params);
-    fuzz_require(!encoder.failed);
-    return encoder;
+    size_t room;
+    fuzz_require(nb_frame_input_reserve(input, &room));
+    input->start = input->end = input->chunk->capacity - INPUT_ROOM - left;
 }
 
-static void check_params(const struct nb_request *request)
+static void check_next(struct nb_frame_input *input, const uint8_t *data, const struct frames *frames,
+                       unsigned *count, enum nb_scan_status *ret_status)
 {
-    const struct nb_shape *shape = request->method->params;
-    union nb_params again;
-    struct nb_fault fault;
-    struct nb_encoder first = encode(request, &request->params);
-    struct nb_cursor cursor = {first.data, first.data + first.length};
-    nb_message_clear(shape, &again);
-    fuzz_require(nb_decode_message(&cursor, shape, "body", &again, &fault));
-    fuzz_require(cursor.at == cursor.end);
-    struct nb_encoder second = encode(request, &again);
-    fuzz_require(first.length == second.length && memcmp(first.data, second.data, first.length) == 0);
-    if (!request->method->hot) /* a payload may be any bytes */
-        check_value(first.data, first.length);
-    nb_encoder_finish(&first);
-    nb_encoder_finish(&second);
+    struct nb_bytes frame;
+    while ((*ret_status = nb_frame_input_next(input, &frame)) == NB_SCAN_FRAME) {
+        size_t start = *count ? frames->ends[*count - 1] : 0;
+        fuzz_require(*count < frames->count && frame.length == frames->ends[*count] - start);
+        fuzz_require(memcmp(frame.data, data + start, frame.length) == 0);
+        nb_chunk_unref(frame.chunk);
+        ++*count;
+    }
+}
+
+static void check_input(const uint8_t *data, size_t size, const struct frames *frames, struct split split)
+{
+    static struct nb_chunk_pool pool;
+    struct nb_frame_input input;
+    enum nb_scan_status status = NB_SCAN_MORE;
+    unsigned count = 0;
+    nb_frame_input_init(&input, &pool, limits);
+    use_up(&input, split.random % 64);
+    for (size_t at = 0; at < size && status == NB_SCAN_MORE;) {
+        size_t piece = next_piece(&split, size - at);
+        add_piece(&input, data + at, piece);
+        check_next(&input, data, frames, &count, &status);
+        at += piece;
+    }
+    fuzz_require(count == frames->count && status == frames->status);
+    nb_frame_input_finish(&input);
+}
+
+/* ---- what the broker answers ---- */
+
+static void check_fault(const struct nb_fault *fault)
+{
+    static struct nb_encoder encoder;
+    nb_encoder_clear(&encoder);
+    nb_encode_error(&encoder, 1, &fault->map);
+    fuzz_require_frame(&encoder);
 }
 
 /* As session.ping does it. */
 static void check_echo(const struct nb_request *request)
 {
-    struct nb_encoder encoder = {0};
+    static struct nb_encoder encoder;
+    nb_encoder_clear(&encoder);
     nb_encode_response(&encoder, request->msgid, request->method, &request->params);
-    check_frame(&encoder);
+    fuzz_require_frame(&encoder);
 }
 
-static void check_fault(const struct nb_fault *fault)
+static void check_request(const struct nb_request *request)
 {
-    struct nb_encoder encoder = {0};
-    nb_encode_error(&encoder, 1, &fault->map);
-    check_frame(&encoder);
+    const struct nb_method *method = request->method;
+    fuzz_require(method && method == nb_method_find(request->method_name));
+    fuzz_require(request->has_target && request->target < UINT64_C(1) << 53);
+    if (method->hot)
+        fuzz_require(request->params.socket_write.data.length <= MAX_WRITE);
+    if (method->index == NB_METHOD_SESSION_PING)
+        check_echo(request);
 }
 
 static void decode(const uint8_t *data, size_t length)
 {
+    static struct fuzz_window window;
     struct nb_request request;
     struct nb_fault fault = {0};
-    uint8_t *frame = copy_of(data, length);
-    if (nb_rpc_decode(frame, length, MAX_WRITE, &request, &fault) != NB_RPC_REQUEST) {
+    const uint8_t *frame = fuzz_window_fill(&window, data, length);
+    if (nb_rpc_decode(frame, length, MAX_WRITE, &request, &fault) == NB_RPC_REQUEST)
+        check_request(&request);
+    else
         check_fault(&fault);
-    } else {
-        check_params(&request);
-        if (request.method->index == NB_METHOD_SESSION_PING)
-            check_echo(&request);
-    }
-    free(frame);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0)
+    if (size < 2)
         return 0;
-    size_t step = 1 + data[0] + size / STEPS_MAX;
-    for (data++, size--; size > 0;) {
-        struct nb_scan whole = {0}, stepwise = {0};
-        enum nb_scan_status status = scan_prefix(&whole, data, size);
-        fuzz_require(scan_in_steps(&stepwise, data, size, step) == status);
-        if (status != NB_SCAN_FRAME)
-            break;
-        fuzz_require(whole.position == stepwise.position && whole.position <= size);
-        decode(data, whole.position);
-        data += whole.position;
-        size -= whole.position;
+    struct split split = split_of(data, size - 2);
+    data += 2;
+    struct frames frames = find_frames(data, size - 2, split);
+    if (frames.count == FRAMES_MAX)
+        size = frames.ends[FRAMES_MAX - 1] + 2;
+    check_input(data, size - 2, &frames, split);
+    for (unsigned i = 0; i < frames.count; i++) {
+        size_t start = i ? frames.ends[i - 1] : 0;
+        decode(data + start, frames.ends[i] - start);
     }
     return 0;
 }

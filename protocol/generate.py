@@ -25,6 +25,7 @@ def outputs(directory):
         "docs/protocol.md": documents.protocol_md(schema, template),
         "clients/python/netbroker/_schema.py": clients.schema_py(schema),
         "clients/c/schema.h": clients.schema_h(schema),
+        "fuzz/codec.dict": fuzz.codec_dict(schema),
         "fuzz/frame.dict": fuzz.frame_dict(schema),
     }
 
