@@ -1,13 +1,11 @@
 #include "block_list_internal.h"
 
 #include "memory.h"
+#include "sizes.h"
 
 #include <errno.h>
 
-enum {
-    BUILD_FROM = 64, /* more rules than that at once, if there are not four times as many, are built */
-    CHECK_TOGETHER = 64,
-};
+enum { CHECK_TOGETHER = 64 };
 
 struct nb_block_list *nb_block_list_new(void)
 {
@@ -122,7 +120,7 @@ static int paint(struct nb_block_list *list, uint32_t number)
 static int map_new_rules(struct nb_block_list *list, uint32_t first)
 {
     uint32_t count = list->log.count - first;
-    if (list->has_no_maps || (count > BUILD_FROM && count > first / 4))
+    if (list->has_no_maps || (count > NB_BUILD_FROM && count > first / 4))
         return nb_block_list_build(list);
     for (uint32_t number = first; number < list->log.count; number++) {
         int status = paint(list, number);

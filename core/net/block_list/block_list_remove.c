@@ -1,13 +1,9 @@
 /* Removing a rule: the addresses where it was on top get the owners that lie below. */
 #include "block_list_internal.h"
+#include "sizes.h"
 
 #include <errno.h>
 #include <string.h>
-
-enum {
-    GAPS_MAX = 64, /* in so many pieces the maps are better made anew */
-    TIDY_FROM = 64, /* removed rules, if they are half of all */
-};
 
 /* Of either map; IPv4 addresses as plain numbers. */
 struct gap {
@@ -18,12 +14,12 @@ struct gaps {
     struct nb_block_list *list;
     bool is_4;
     unsigned count;
-    struct gap gaps[GAPS_MAX]; /* in order */
+    struct gap gaps[NB_GAPS_MAX]; /* in order */
 };
 
 static int add_gap(struct gaps *gaps, nb_key6 first, nb_key6 last)
 {
-    if (gaps->count == GAPS_MAX)
+    if (gaps->count == NB_GAPS_MAX)
         return -E2BIG;
     gaps->gaps[gaps->count++] = (struct gap){first, last};
     return 0;
@@ -58,7 +54,7 @@ static int cover(struct gaps *gaps, unsigned at, nb_key6 first, nb_key6 last, ui
     unsigned left = gap.first<first, right = gap.last> last;
     if (status < 0)
         return status;
-    if (gaps->count + left + right - 1 > GAPS_MAX)
+    if (gaps->count + left + right - 1 > NB_GAPS_MAX)
         return -E2BIG;
     memmove(&gaps->gaps[at + left + right], &gaps->gaps[at + 1], (gaps->count - at - 1) * sizeof gap);
     gaps->count += left + right - 1;
@@ -125,7 +121,7 @@ static void move_hits(void *context, uint32_t to, uint32_t from)
 static bool tidy(struct nb_block_list *list)
 {
     struct nb_rule_log *log = &list->log;
-    if (log->removed < TIDY_FROM || log->removed < log->count / 2)
+    if (log->removed < NB_TIDY_FROM || log->removed < log->count / 2)
         return false;
     nb_rule_log_tidy(log, move_hits, &list->hits);
     nb_hits_truncate(&list->hits, log->count);

@@ -2,13 +2,14 @@
 #include "owner_map.h"
 
 #include "clones.h"
+#include "sizes.h"
 
 #define KEY nb_key4
 #define WORD uint32_t
 #define KEY_WORDS 1
 #define GROUP 8
-#define LEAF_KEYS 60
-#define FANOUT 64
+#define LEAF_KEYS NB_LEAF_KEYS4
+#define FANOUT NB_FANOUT4
 #define NAME(x) nb_map4_##x
 #define SPAN struct nb_span4
 

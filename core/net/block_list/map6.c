@@ -2,13 +2,14 @@
 #include "owner_map.h"
 
 #include "clones.h"
+#include "sizes.h"
 
 #define KEY nb_key6
 #define WORD uint64_t
 #define KEY_WORDS 2
 #define GROUP 4
-#define LEAF_KEYS 30
-#define FANOUT 32
+#define LEAF_KEYS NB_LEAF_KEYS6
+#define FANOUT NB_FANOUT6
 #define NAME(x) nb_map6_##x
 #define SPAN struct nb_span6
 
