@@ -7,7 +7,7 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-QUESTIONS = 50_000
+CASES = 50_000
 NO_NODE = 77
 
 
@@ -17,7 +17,7 @@ def run(*arguments):
 
 
 def test_answers_are_nodes():
-    done = run(QUESTIONS)
+    done = run(CASES)
     if done.returncode == NO_NODE:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stdout + done.stderr
