@@ -4,6 +4,10 @@
 
 #include "ip.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct nb_cidr {
     struct nb_ip network; /* host bits are kept as they were written */
     uint8_t prefix; /* 0..32, 0..128 */
@@ -19,5 +23,9 @@ size_t nb_cidr_format(const struct nb_cidr *cidr, char ret_text[NB_CIDR_TEXT]);
 
 /* The lowest and the highest address of the block. */
 void nb_cidr_bounds(const struct nb_cidr *cidr, struct nb_ip *ret_first, struct nb_ip *ret_last);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct nb_ip {
     uint8_t family; /* 4, 6; 0: none */
     uint8_t bytes[16]; /* network order; the first 4 for IPv4, the others zero */
@@ -43,5 +47,9 @@ bool nb_ip_parse_as(const char *text, size_t length, int family, struct nb_ip *r
  * 0 and "" for family 0.
  */
 size_t nb_ip_format(const struct nb_ip *ip, char ret_text[NB_IP_TEXT]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "ip.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct nb_socket_address {
     struct nb_ip ip;
     uint16_t port; /* host order */
@@ -50,5 +54,9 @@ enum nb_socket_address_fault nb_socket_address_make(const struct nb_socket_addre
 
 /* "ipv4" or "ipv6". */
 const char *nb_socket_address_family(const struct nb_socket_address *address);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

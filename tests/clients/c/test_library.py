@@ -7,7 +7,10 @@ import subprocess
 
 import pytest
 
-HEADER = pathlib.Path(__file__).resolve().parents[3] / "clients" / "c" / "netbroker.h"
+HERE = pathlib.Path(__file__).resolve().parent
+HEADER = HERE.parents[2] / "clients" / "c" / "netbroker.h"
+ADDRESS = HERE.parents[2] / "core" / "net" / "address"
+VALUES = [ADDRESS / "ip.h", ADDRESS / "cidr.h", ADDRESS / "socket_address.h"]
 LIBRARY = pathlib.Path(os.environ["NETBROKER_LIBRARY"])
 PROGRAM = "int main() { struct netbroker_options options = {}; return options.events || netbroker_connect(\"/\", &options, 0) == 0; }"
 SANITIZED = b"__asan_init" in LIBRARY.read_bytes() or b"__tsan_init" in LIBRARY.read_bytes()
@@ -19,8 +22,8 @@ def exported():
 
 
 def declared():
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
-    return set(re.findall(r"^[a-z][\w *]*?\b(netbroker_\w+)\(", text, flags=re.M)) - {"netbroker_reply_fn"}
+    text = "".join(re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S) for header in [HEADER, *VALUES])
+    return set(re.findall(r"^[a-z][\w *]*?\b((?:netbroker|nb)_\w+)\(", text, flags=re.M)) - {"netbroker_reply_fn"}
 
 
 def test_exactly_the_declared_functions_are_exported():
@@ -46,3 +49,26 @@ def test_a_program_needs_the_header_alone(compiler, language, tmp_path):
                    input=source, text=True, check=True)
     if not SANITIZED:
         assert subprocess.run([tmp_path / "program"]).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Where the library and its headers lie once they are installed; the prefix is what a packager would give."""
+    root = tmp_path_factory.mktemp("installed")
+    subprocess.run(["meson", "install", "--no-rebuild", "--quiet", "--tags", "devel,runtime", "--destdir", root],
+                   cwd=os.environ["NETBROKER_BUILD"], check=True, capture_output=True)
+    return root
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitized library needs a sanitized program")
+@pytest.mark.parametrize("compiler, language", [("cc", ["-x", "c", "-std=c11"]), ("c++", ["-x", "c++", "-std=c++11"])])
+def test_values_can_be_used_as_installed(compiler, language, installed, tmp_path):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    include = next(installed.rglob("netbroker/ip.h")).parents[1]
+    library = next(installed.rglob("libnetbroker.so")).parent
+    warnings = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
+    subprocess.run([compiler, *language, *warnings, f"-I{include}", HERE / "use_values.c", "-x", "none",
+                    f"-L{library}", f"-Wl,-rpath,{library}", "-lnetbroker", "-o", tmp_path / "program"], check=True)
+    printed = subprocess.run([tmp_path / "program"], capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["2001:db8::1", "10.0.0.0-10.255.255.255", "[::1]:8080"]
