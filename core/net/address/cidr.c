@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-/* One to three decimal digits without leading zeroes; -1: something else. */
+/* Of at most three characters: decimal digits without leading zeroes; -1: something else. */
 static int read_prefix(const char *text, size_t length)
 {
     int value = 0;
-    if (length == 0 || length > 3 || (length > 1 && text[0] == '0'))
+    if (length == 0 || (length > 1 && text[0] == '0'))
         return -1;
     for (size_t i = 0; i < length; i++) {
         if (text[i] < '0' || text[i] > '9')
@@ -16,7 +16,7 @@ static int read_prefix(const char *text, size_t length)
     return value;
 }
 
-/* Where the '/' in front of the prefix is; length: nowhere. */
+/* Where the '/' in front of up to three characters is; length: nowhere. */
 static size_t find_slash(const char *text, size_t length)
 {
     for (size_t at = length; at > 0 && at + 4 > length; at--)

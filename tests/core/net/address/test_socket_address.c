@@ -164,7 +164,8 @@ END_TEST
 
 START_TEST(families_are_two_words)
 {
-    static const char *const wrong[] = {"", "ipv", "ipv5", "ipx4", "iqv4", "jpv6", "ipv44", "IPV\xc2\xb2"};
+    static const char *const wrong[] = {"",     "ipv",  "1pv4",  "ipv5",       "ipx4",
+                                        "iqv4", "jpv6", "ipv44", "IPV\xc2\xb2"};
     struct nb_socket_address made;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         ck_assert_msg(make(wrong[i], "::", 0, 0, &made) == NB_SOCKET_ADDRESS_FAMILY, "%s", wrong[i]);
