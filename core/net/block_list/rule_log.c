@@ -133,11 +133,13 @@ void nb_rule_log_remove(struct nb_rule_log *log, uint32_t number)
     log->removed++;
 }
 
+/* The capacity is that of the smaller array, should only one give memory back. */
 static void shrink(struct nb_rule_log *log)
 {
-    if (log->count && grow((void **)&log->tags, sizeof *log->tags, log->count) == 0 &&
-        grow((void **)&log->words, sizeof *log->words, log->count) == 0)
+    if (log->count && grow((void **)&log->tags, sizeof *log->tags, log->count) == 0) {
         log->capacity = log->count;
+        (void)grow((void **)&log->words, sizeof *log->words, log->count);
+    }
     if (log->side_count && grow((void **)&log->side, sizeof *log->side, log->side_count) == 0)
         log->side_capacity = log->side_count;
 }
@@ -152,8 +154,9 @@ void nb_rule_log_tidy(struct nb_rule_log *log, void (*moved)(void *context, uint
             continue;
         moved(context, count, number);
         log->tags[count] = (uint16_t)tag;
+        if (words)
+            memmove(&log->side[side_count], &log->side[log->words[number]], words * sizeof *log->side);
         log->words[count] = words ? side_count : log->words[number];
-        memmove(&log->side[side_count], &log->side[log->words[number]], words * sizeof *log->side);
         side_count += words;
         count++;
     }
