@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "block_list.h"
 #include "chunk.h"
 
 #include <errno.h>
@@ -82,6 +83,9 @@ static const struct {
     {"maxPending", offsetof(struct nb_limits, max_pending), 1, 1 << 20},
     {"maxSockets", offsetof(struct nb_limits, max_sockets), 1, 1 << 20},
     {"maxServers", offsetof(struct nb_limits, max_servers), 1, 65536},
+    {"maxBlockLists", offsetof(struct nb_limits, max_block_lists), 1, 65536},
+    {"maxRules", offsetof(struct nb_limits, max_rules), 1, 1 << 24},
+    {"maxFileRules", offsetof(struct nb_limits, max_file_rules), 1, NB_BLOCK_LIST_MAX},
     {"readChunk", offsetof(struct nb_limits, read_chunk), 1, NB_CHUNK_LARGE},
     {"outHigh", offsetof(struct nb_limits, out_high), 4096, 1 << 30},
     {"outLow", offsetof(struct nb_limits, out_low), 0, 1 << 30},
@@ -137,6 +141,75 @@ static bool set_allow_uid(struct nb_config *config, const char *value)
     return set_rights_of(config, uid, value[length] ? value + length + 1 : "");
 }
 
+/* ---- block lists ---- */
+
+static struct nb_list_setting *find_list(struct nb_config *config, const char *name)
+{
+    for (unsigned i = 0; i < config->list_count; i++)
+        if (strcmp(config->lists[i].name, name) == 0)
+            return &config->lists[i];
+    return NULL;
+}
+
+static bool set_list_name(char *to, const char *name)
+{
+    size_t length = strlen(name);
+    if (!length || length >= NB_CONFIG_NAME)
+        return false;
+    memcpy(to, name, length + 1);
+    return true;
+}
+
+/* The same list again takes the place of the one before, as every setting does. */
+static bool set_list_file(struct nb_config *config, const char *name, const char *file)
+{
+    struct nb_list_setting *list = find_list(config, name);
+    if (list)
+        return set_text(list->file, file);
+    if (config->list_count == NB_CONFIG_LISTS)
+        return false;
+    list = &config->lists[config->list_count];
+    if (!set_list_name(list->name, name) || !set_text(list->file, file))
+        return false;
+    config->list_count++;
+    return true;
+}
+
+/* NAME=FILE */
+static bool set_block_list(struct nb_config *config, const char *value)
+{
+    char name[NB_CONFIG_NAME];
+    size_t length = strcspn(value, "=");
+    if (!value[length] || length >= sizeof name)
+        return false;
+    memcpy(name, value, length);
+    name[length] = '\0';
+    return set_list_file(config, name, value + length + 1);
+}
+
+static bool set_deny_connect(struct nb_config *config, const char *value)
+{
+    return set_list_name(config->deny_connect, value);
+}
+
+static bool set_deny_accept(struct nb_config *config, const char *value)
+{
+    return set_list_name(config->deny_accept, value);
+}
+
+static int check_lists(struct nb_config *config, FILE *complaints)
+{
+    const char *const names[] = {config->deny_connect, config->deny_accept};
+    for (unsigned i = 0; i < 2; i++) {
+        if (!*names[i] || find_list(config, names[i]))
+            continue;
+        fprintf(complaints, "netbroker: %s: there is no block list %s\n", i ? "deny-accept" : "deny-connect",
+                names[i]);
+        return UV_EINVAL;
+    }
+    return 0;
+}
+
 /* ---- the one table ---- */
 
 static const struct setting {
@@ -157,6 +230,9 @@ static const struct setting {
     {"limit", NULL, false, set_limit_pair, "NAME=VALUE", "a limit of the protocol, such as maxSockets=1000"},
     {"allow-uid", NULL, false, set_allow_uid, "UID[:RIGHTS]",
      "let another uid in; rights: unix, low-ports, bind"},
+    {"block-list", NULL, false, set_block_list, "NAME=FILE", "a block list that every session can use"},
+    {"deny-connect", NULL, true, set_deny_connect, "NAME", "no session connects to addresses on that list"},
+    {"deny-accept", NULL, true, set_deny_accept, "NAME", "no server accepts from addresses on that list"},
 };
 
 enum { SETTING_COUNT = sizeof settings / sizeof *settings };
@@ -192,6 +268,8 @@ static bool take_entry(struct nb_config *config, const char *section, const char
         return set_limit(config, name, value);
     if (strncmp(section, "uid ", 4) == 0)
         return strcmp(name, "allow") == 0 && set_rights_of(config, section + 4, value);
+    if (strncmp(section, "block-list ", 11) == 0)
+        return strcmp(name, "file") == 0 && set_list_file(config, section + 11, value);
     if (strcmp(section, "netbroker") != 0)
         return false;
     for (size_t i = 0; i < SETTING_COUNT; i++)
@@ -298,6 +376,8 @@ int nb_config_load(struct nb_config *ret_config, int argc, char **argv, FILE *co
         status = read_options(&config, argc, argv, complaints);
     if (status == 0)
         status = check_limits(&config.limits, complaints);
+    if (status == 0)
+        status = check_lists(&config, complaints);
     if (status < 0)
         return status;
     find_socket(&config);

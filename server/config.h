@@ -9,7 +9,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { NB_CONFIG_TEXT = 4096 };
+enum { NB_CONFIG_TEXT = 4096, NB_CONFIG_LISTS = 32, NB_CONFIG_NAME = 48 };
+
+/* [block-list NAME] */
+struct nb_list_setting {
+    char name[NB_CONFIG_NAME];
+    char file[NB_CONFIG_TEXT]; /* "": none was given yet */
+};
 
 struct nb_config {
     char socket[NB_CONFIG_TEXT]; /* path; "": none was given, nor XDG_RUNTIME_DIR */
@@ -19,6 +25,9 @@ struct nb_config {
     enum nb_log_level log_level;
     struct nb_limits limits;
     struct nb_policy policy;
+    struct nb_list_setting lists[NB_CONFIG_LISTS];
+    unsigned list_count;
+    char deny_connect[NB_CONFIG_NAME], deny_accept[NB_CONFIG_NAME]; /* names of lists; "": none */
     bool shows_help;
 };
 

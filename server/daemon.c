@@ -3,6 +3,7 @@
 #include "acceptor.h"
 #include "control_socket.h"
 #include "host.h"
+#include "list_keeper.h"
 #include "log.h"
 #include "memory.h"
 #include "resolver.h"
@@ -18,6 +19,7 @@
 
 enum {
     NAME_LOOKUP_THREADS = 16,
+    SIGNALS = 3,
     LAST_LIMIT = 1000, /* ms behind the deadline for last bytes to clients and peers that may not read */
 };
 
@@ -35,7 +37,10 @@ struct daemon {
     struct nb_control_socket *control; /* borrowed */
     struct nb_acceptor *acceptor;
     struct nb_timer deadline;
-    uv_signal_t signals[2];
+    struct nb_lists *lists; /* borrowed */
+    struct nb_actor_id keepers[NB_CONFIG_LISTS];
+    unsigned keeper_count;
+    uv_signal_t signals[SIGNALS];
     unsigned open_signals;
     struct nb_actor_id hosts[NB_LOOPS_MAX]; /* by loop */
     atomic_uint load[NB_LOOPS_MAX]; /* sessions, by loop */
@@ -182,11 +187,23 @@ static void begin_closing(struct daemon *daemon, const char *reason)
         stop_hosts(daemon);
 }
 
+static void reload(struct daemon *daemon)
+{
+    for (unsigned i = 0; i < daemon->keeper_count; i++) {
+        struct nb_message *message = nb_message_new(daemon->actor.loop, &nb_reload_class);
+        if (message)
+            nb_send(daemon->actor.loop, daemon->keepers[i], message);
+        else
+            nb_log(NB_LOG_WARNING, "block list not loaded", "reason=ENOMEM");
+    }
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct daemon *daemon = handle->data;
-    (void)number;
-    if (daemon->is_closing)
+    if (number == SIGHUP)
+        reload(daemon);
+    else if (daemon->is_closing)
         stop_hosts(daemon);
     else
         begin_closing(daemon, "shutdown");
@@ -205,7 +222,9 @@ static void stop(struct nb_actor *self)
 {
     struct daemon *daemon = (struct daemon *)self;
     nb_timer_finish(&daemon->deadline);
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < daemon->keeper_count; i++)
+        nb_stop(self->loop, daemon->keepers[i]);
+    for (unsigned i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&daemon->signals[i], on_signal_closed);
 }
 
@@ -222,7 +241,7 @@ static int start_hosts(struct daemon *daemon)
 {
     for (unsigned i = 1; i < daemon->runtime->count; i++) {
         struct nb_loop *loop = &daemon->runtime->loops[i];
-        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, &daemon->load[i]);
+        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, daemon->lists, &daemon->load[i]);
         if (!host)
             return UV_ENOMEM;
         daemon->hosts[i] = host->actor.id;
@@ -236,8 +255,8 @@ static int start_hosts(struct daemon *daemon)
 
 static int watch_signals(struct daemon *daemon)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
-    for (unsigned i = 0; i < 2; i++) {
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    for (unsigned i = 0; i < SIGNALS; i++) {
         int status = uv_signal_init(&daemon->actor.loop->uv, &daemon->signals[i]);
         if (status < 0)
             return status;
@@ -249,16 +268,35 @@ static int watch_signals(struct daemon *daemon)
     return 0;
 }
 
-static int start_daemon(struct nb_runtime *runtime, const struct nb_config *config,
-                        struct nb_control_socket *control)
+/* What the lists were loaded from is kept by whoever looks after each of them. */
+static int start_keepers(struct daemon *daemon, const struct nb_file_identity *loaded)
+{
+    for (unsigned i = 0; i < daemon->config->list_count; i++) {
+        const struct nb_list_setting *list = &daemon->config->lists[i];
+        struct nb_filter *filter = nb_lists_find_configured(daemon->lists, nb_slice_of(list->name));
+        const struct nb_actor *keeper =
+            nb_list_keeper_new(daemon->actor.loop, list->name, list->file,
+                               daemon->config->limits.max_file_rules, filter, &loaded[i]);
+        if (!keeper)
+            return UV_ENOMEM;
+        daemon->keepers[daemon->keeper_count++] = keeper->id;
+    }
+    return 0;
+}
+
+static int start_daemon(struct nb_runtime *runtime, const struct nb_config *config, struct nb_lists *lists,
+                        const struct nb_file_identity *loaded, struct nb_control_socket *control)
 {
     struct daemon *daemon = nb_actor_new(&runtime->loops[0], &daemon_class);
     if (!daemon)
         return UV_ENOMEM;
     daemon->config = config;
     daemon->runtime = runtime;
+    daemon->lists = lists;
     daemon->control = control;
     int status = watch_signals(daemon);
+    if (status == 0)
+        status = start_keepers(daemon, loaded);
     if (status == 0)
         status = start_hosts(daemon);
     if (status == 0)
@@ -341,20 +379,58 @@ static void announce_ready(const struct nb_config *config, bool inherited)
     nb_systemd_notify("READY=1");
 }
 
+/* A list that cannot be loaded would block nobody: better not to start. */
+static int load_list(const struct nb_config *config, struct nb_lists *lists,
+                     const struct nb_list_setting *list, struct nb_file_identity *ret_loaded)
+{
+    struct nb_list_report report;
+    struct nb_filter *filter = nb_lists_configure(lists, list->name);
+    if (!filter)
+        return UV_ENOMEM;
+    int status = nb_list_file_load(list->file, config->limits.max_file_rules, filter, &report);
+    *ret_loaded = report.identity;
+    if (status < 0 && report.line)
+        fprintf(stderr, "netbroker: block list %s: %s:%zu: %s\n", list->name, list->file, report.line,
+                report.complaint);
+    else if (status < 0)
+        fprintf(stderr, "netbroker: block list %s: %s: %s\n", list->name, list->file, report.complaint);
+    return status;
+}
+
+static int load_lists(const struct nb_config *config, struct nb_lists *lists,
+                      struct nb_file_identity loaded[NB_CONFIG_LISTS])
+{
+    nb_lists_init(lists, config->limits.max_block_lists, config->limits.max_rules);
+    for (unsigned i = 0; i < config->list_count; i++) {
+        int status = load_list(config, lists, &config->lists[i], &loaded[i]);
+        if (status < 0)
+            return status;
+    }
+    lists->deny_connect = nb_lists_find_configured(lists, nb_slice_of(config->deny_connect));
+    lists->deny_accept = nb_lists_find_configured(lists, nb_slice_of(config->deny_accept));
+    return 0;
+}
+
 static int run(const struct nb_config *config, struct nb_control_socket *control)
 {
     static struct nb_runtime runtime;
-    int status = nb_runtime_init(&runtime, config->workers);
+    static struct nb_lists lists;
+    struct nb_file_identity loaded[NB_CONFIG_LISTS];
+    int status = load_lists(config, &lists, loaded);
+    if (status == 0)
+        status = nb_runtime_init(&runtime, config->workers);
     if (status < 0)
         return status;
     start_thread_pool(&runtime);
-    if ((status = start_daemon(&runtime, config, control)) < 0 || (status = nb_runtime_start(&runtime)) < 0)
+    if ((status = start_daemon(&runtime, config, &lists, loaded, control)) < 0 ||
+        (status = nb_runtime_start(&runtime)) < 0)
         return status; /* the process ends: what is half made goes with it */
     announce_ready(config, control->lock < 0);
     nb_runtime_run(&runtime);
     if (nb_lookups_under_way()) /* can't be called off, and may take long: nothing else is left to be done */
         _exit(EXIT_SUCCESS);
     nb_runtime_finish(&runtime);
+    nb_lists_finish(&lists);
     return 0;
 }
 

@@ -1,4 +1,5 @@
 /* From decoded requests to commands on their way to the right actor. */
+#include "block_list_actor.h"
 #include "server.h"
 #include "session.h"
 #include "socket.h"
@@ -59,14 +60,15 @@ static void refuse_limit(struct nb_session *session, const struct nb_request *re
 struct destination {
     struct nb_actor_id actor;
     uint64_t number; /* the target, or the number that the broker chose */
+    struct nb_filter *filter; /* a share; of nb_session_find_list */
 };
-
 static bool find_existing(struct nb_session *session, const struct nb_request *request,
                           struct destination *ret)
 {
     const struct nb_handle *handle = nb_handles_find(&session->handles, request->target);
     if (handle && handle->kind == request->method->target) {
-        *ret = (struct destination){handle->actor, request->target};
+        ret->actor = handle->actor;
+        ret->number = request->target;
         return true;
     }
     if (handle || !request->target)
@@ -95,24 +97,63 @@ static bool is_free_number(struct nb_session *session, const struct nb_request *
     return false;
 }
 
-static struct nb_actor *create(struct nb_session *session, enum nb_target_kind kind, uint64_t number)
+/* NULL: no memory. */
+static struct nb_actor *create(struct nb_session *session, enum nb_target_kind kind,
+                               const struct destination *destination)
 {
-    if (kind == NB_TARGET_NEW_SOCKET) {
-        struct nb_socket *socket = nb_socket_new(session->account, number);
+    struct nb_account *account = session->account;
+    if (kind == NB_TARGET_SOCKET) {
+        struct nb_socket *socket = nb_socket_new(account, destination->number);
         return socket ? &socket->actor : NULL;
     }
-    struct nb_server *server = nb_server_new(session->account, number);
-    return server ? &server->actor : NULL;
+    if (kind == NB_TARGET_SERVER) {
+        struct nb_server *server = nb_server_new(account, destination->number);
+        return server ? &server->actor : NULL;
+    }
+    struct nb_block_list_actor *list =
+        nb_block_list_actor_new(account, destination->number, destination->filter);
+    return list ? &list->actor : NULL;
 }
 
-static bool has_room_for(struct nb_session *session, const struct nb_request *request)
+/* The number is the actor's from now on. NULL: no memory. */
+static struct nb_actor *add_actor(struct nb_session *session, enum nb_target_kind kind,
+                                  const struct destination *destination)
+{
+    struct nb_actor *actor = create(session, kind, destination);
+    if (!actor)
+        return NULL;
+    if (nb_handles_add(&session->handles, destination->number, actor->id, kind) < 0) {
+        nb_actor_stop(actor);
+        return NULL;
+    }
+    if (kind == NB_TARGET_BLOCK_LIST)
+        nb_handles_find(&session->handles, destination->number)->filter = nb_filter_ref(destination->filter);
+    return actor;
+}
+
+static enum nb_target_kind kind_of_new(enum nb_target_kind target)
+{
+    switch (target) {
+    case NB_TARGET_NEW_SOCKET:
+        return NB_TARGET_SOCKET;
+    case NB_TARGET_NEW_SERVER:
+        return NB_TARGET_SERVER;
+    default:
+        return NB_TARGET_BLOCK_LIST;
+    }
+}
+
+static bool has_room_for(struct nb_session *session, const struct nb_request *request,
+                         enum nb_target_kind kind)
 {
     const struct nb_limits *limits = session->limits;
-    bool is_socket = request->method->target == NB_TARGET_NEW_SOCKET;
-    if (is_socket && session->account->sockets >= limits->max_sockets)
+    const struct nb_account *account = session->account;
+    if (kind == NB_TARGET_SOCKET && account->sockets >= limits->max_sockets)
         refuse_limit(session, request, "maxSockets", limits->max_sockets);
-    else if (!is_socket && session->account->servers >= limits->max_servers)
+    else if (kind == NB_TARGET_SERVER && account->servers >= limits->max_servers)
         refuse_limit(session, request, "maxServers", limits->max_servers);
+    else if (kind == NB_TARGET_BLOCK_LIST && account->block_lists >= limits->max_block_lists)
+        refuse_limit(session, request, "maxBlockLists", limits->max_block_lists);
     else
         return true;
     return false;
@@ -120,25 +161,20 @@ static bool has_room_for(struct nb_session *session, const struct nb_request *re
 
 static bool create_new(struct nb_session *session, const struct nb_request *request, struct destination *ret)
 {
-    if (!is_free_number(session, request) || !has_room_for(session, request))
+    enum nb_target_kind kind = kind_of_new(request->method->target);
+    if (!is_free_number(session, request) || !has_room_for(session, request, kind))
         return false;
-    uint64_t number = request->target;
-    if (!number) {
-        number = session->account->next_id;
+    ret->number = request->target;
+    if (!ret->number) {
+        ret->number = session->account->next_id;
         session->account->next_id += 2;
     }
-    enum nb_target_kind kind =
-        request->method->target == NB_TARGET_NEW_SOCKET ? NB_TARGET_SOCKET : NB_TARGET_SERVER;
-    struct nb_actor *actor = create(session, request->method->target, number);
-    if (actor && nb_handles_add(&session->handles, number, actor->id, kind) < 0) {
-        nb_actor_stop(actor);
-        actor = NULL;
-    }
+    const struct nb_actor *actor = add_actor(session, kind, ret);
     if (!actor) {
         refuse(session, request, "ENOMEM", "not enough memory for target %llu");
         return false;
     }
-    *ret = (struct destination){actor->id, number};
+    ret->actor = actor->id;
     return true;
 }
 
@@ -147,13 +183,14 @@ static bool find_destination(struct nb_session *session, const struct nb_request
 {
     switch (request->method->target) {
     case NB_TARGET_SESSION:
-        *ret = (struct destination){session->actor.id, 0};
+        ret->actor = session->actor.id;
         if (!request->target)
             return true;
         refuse(session, request, "ERR_NB_WRONG_TARGET", "The target %llu is not the session");
         return false;
     case NB_TARGET_NEW_SOCKET:
     case NB_TARGET_NEW_SERVER:
+    case NB_TARGET_NEW_BLOCK_LIST:
         return create_new(session, request, ret);
     default:
         return find_existing(session, request, ret);
@@ -209,7 +246,7 @@ static bool open_request(struct nb_session *session, const struct nb_request *re
 
 static void charge(struct nb_session *session, struct nb_command *command)
 {
-    if (!command->reply.method->hot)
+    if (!command->reply.method->hot || command->reply.method->target != NB_TARGET_SOCKET)
         return;
     command->charged = command->params.socket_write.data.length;
     if (command->charged) {
@@ -234,6 +271,7 @@ static void send_command(struct nb_session *session, const struct nb_request *re
                                           .msgid = request->msgid,
                                           .is_notification = request->is_notification};
     command->chunk = nb_chunk_ref(chunk);
+    command->filter = nb_filter_ref(destination->filter);
     command->payload_is_text = request->payload_is_text;
     command->has_body = request->has_body;
     memcpy(&command->params, &request->params, request->method->params->size);
@@ -241,14 +279,30 @@ static void send_command(struct nb_session *session, const struct nb_request *re
     nb_send(loop, destination->actor, &command->message);
 }
 
+/* What goes over all rules of a list, or answers as much as a frame holds: one at a time, then others get their turn. */
+static bool is_heavy(const struct nb_method *method)
+{
+    switch (method->index) {
+    case NB_METHOD_BLOCK_LIST_REMOVE_RULE:
+    case NB_METHOD_BLOCK_LIST_RULES:
+    case NB_METHOD_BLOCK_LIST_HITS:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void nb_session_dispatch(struct nb_session *session, struct nb_request *request, struct nb_chunk *chunk)
 {
-    struct destination destination;
+    struct destination destination = {0};
     if (is_in_place(session, request) && is_allowed(session, request) && open_request(session, request)) {
-        if (find_destination(session, request, &destination))
+        if (nb_session_find_list(session, request, &destination.filter) &&
+            find_destination(session, request, &destination))
             send_command(session, request, &destination, chunk);
         else if (!request->is_notification)
             nb_pending_remove(&session->pending, request->msgid);
+        nb_filter_unref(destination.filter);
+        session->has_heavy_answer = is_heavy(request->method);
     }
     nb_chunk_unref(chunk);
 }

@@ -22,6 +22,7 @@ void nb_handles_finish(struct nb_handles *handles)
     HASH_ITER(hh, handles->table, handle, next)
     {
         HASH_DEL(handles->table, handle);
+        nb_filter_unref(handle->filter);
         nb_free(handle);
     }
 }
@@ -55,5 +56,6 @@ void nb_handles_remove(struct nb_handles *handles, uint64_t number)
     if (!handle)
         return;
     HASH_DEL(handles->table, handle);
+    nb_filter_unref(handle->filter);
     nb_free(handle);
 }

@@ -2,6 +2,7 @@
 #ifndef NB_HANDLES_H
 #define NB_HANDLES_H
 
+#include "filter.h"
 #include "id.h"
 #include "schema.h"
 
@@ -13,6 +14,7 @@ struct nb_handle {
     uint64_t number; /* the wire's */
     struct nb_actor_id actor;
     enum nb_target_kind kind; /* NB_TARGET_SOCKET, NB_TARGET_SERVER, ... */
+    struct nb_filter *filter; /* a share, of a block list; else NULL */
     UT_hash_handle hh;
 };
 

@@ -6,6 +6,7 @@
 #define NB_HOST_H
 
 #include "actor.h"
+#include "lists.h"
 #include "policy.h"
 #include "rpc.h"
 #include "session.h"
@@ -26,6 +27,7 @@ extern const struct nb_message_class nb_newcomer_class;
 struct nb_host {
     struct nb_actor actor;
     const struct nb_limits *limits; /* borrowed from the daemon, for its life */
+    struct nb_lists *lists; /* likewise */
     atomic_uint *load; /* borrowed; sessions here or on their way: the daemon adds, the host subtracts */
     struct nb_encoder encoder; /* all sessions of this loop use it, one frame at a time */
     struct nb_actor_id *sessions; /* owned */
@@ -37,6 +39,7 @@ struct nb_host {
  * Called before the loop's thread starts. NULL: no memory. A closing notice
  * makes it end with its last session; its stop ends the sessions first.
  */
-struct nb_host *nb_host_new(struct nb_loop *loop, const struct nb_limits *limits, atomic_uint *load);
+struct nb_host *nb_host_new(struct nb_loop *loop, const struct nb_limits *limits, struct nb_lists *lists,
+                            atomic_uint *load);
 
 #endif

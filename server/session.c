@@ -32,18 +32,25 @@ const struct nb_message_class nb_closing_class = {.name = "closing",
 
 static int init_account(struct nb_session *session)
 {
-    session->account = nb_account_new(session->actor.loop, session->actor.id);
-    if (!session->account)
+    const struct nb_limits *limits = session->limits;
+    struct nb_account *account = nb_account_new(session->actor.loop, session->actor.id);
+    session->account = account;
+    if (!account)
         return UV_ENOMEM;
-    session->account->max_sockets = session->limits->max_sockets;
-    session->account->read_chunk = session->limits->read_chunk;
-    session->account->in_flight_max = session->limits->out_high;
-    return 0;
+    account->max_sockets = limits->max_sockets;
+    account->read_chunk = limits->read_chunk;
+    account->in_flight_max = limits->out_high;
+    account->max_frame = limits->max_frame;
+    account->max_rules = limits->max_rules;
+    account->deny_connect = session->lists->deny_connect;
+    account->deny_accept = session->lists->deny_accept;
+    account->budget = nb_budget_new(limits->max_block_lists, limits->max_rules);
+    return account->budget ? 0 : UV_ENOMEM;
 }
 
 struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer,
                                   struct nb_rights rights, const struct nb_limits *limits,
-                                  struct nb_encoder *encoder, uint64_t serial)
+                                  struct nb_lists *lists, struct nb_encoder *encoder, uint64_t serial)
 {
     struct nb_session *session = nb_actor_new(loop, &session_class);
     if (!session) {
@@ -52,6 +59,7 @@ struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucr
     }
     session->encoder = encoder;
     session->limits = limits;
+    session->lists = lists;
     session->rights = rights;
     session->peer = *peer;
     snprintf(session->name, sizeof session->name, "s%llu", (unsigned long long)serial);
@@ -231,6 +239,7 @@ static void leave_backlog(struct nb_session *session)
 /* Starts what is there; true when all of it was started and more may be read. */
 static bool start_frames(struct nb_session *session)
 {
+    session->has_heavy_answer = false;
     for (int i = 0; may_start_frames(session); i++) {
         struct nb_bytes frame;
         enum nb_scan_status status = nb_frame_input_next(&session->input, &frame);
@@ -243,7 +252,7 @@ static bool start_frames(struct nb_session *session)
         start_frame(session, frame);
         if (session->account->unflushed > session->limits->unflushed_high)
             wait_for_relief(session);
-        if (i == FRAMES_A_TURN) {
+        if (i == FRAMES_A_TURN || session->has_heavy_answer) {
             leave_backlog(session);
             return false;
         }

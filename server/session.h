@@ -10,6 +10,7 @@
 #include "frame_input.h"
 #include "handles.h"
 #include "held_events.h"
+#include "lists.h"
 #include "pending.h"
 #include "policy.h"
 #include "session_limits.h"
@@ -30,6 +31,7 @@ struct nb_session {
     struct nb_account *account; /* a share */
     struct nb_encoder *encoder; /* borrowed: the loop's, empty between two frames */
     const struct nb_limits *limits; /* borrowed from the daemon, for its life */
+    struct nb_lists *lists; /* likewise */
     struct nb_rights rights;
     struct ucred peer;
     char name[24]; /* for logs */
@@ -53,6 +55,7 @@ struct nb_session {
     bool is_ending;
     bool stream_in_use; /* from open to on_closed */
     bool stop_has_begun;
+    bool has_heavy_answer; /* on its way: no further frame is started in this turn */
     bool has_backlog; /* frames of this session wait for the next turn */
     bool waits_for_relief; /* too much is unflushed */
     bool waits_for_client; /* far too much is queued to it */
@@ -65,7 +68,7 @@ struct nb_session {
  */
 struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer,
                                   struct nb_rights rights, const struct nb_limits *limits,
-                                  struct nb_encoder *encoder, uint64_t serial);
+                                  struct nb_lists *lists, struct nb_encoder *encoder, uint64_t serial);
 
 /* Tells a session, or a host all of its own, that the broker shuts down. */
 struct nb_closing_notice {
@@ -110,6 +113,13 @@ void nb_session_hold(struct nb_session *session, struct nb_slice frame, struct n
 
 /* dispatch.c: starts a decoded request; takes the share of chunk that its slices borrow from. */
 void nb_session_dispatch(struct nb_session *session, struct nb_request *request, struct nb_chunk *chunk);
+
+/*
+ * session_lists.c: the block list that a request names in its options or opens, a share; NULL: none. False: it was
+ * refused.
+ */
+bool nb_session_find_list(struct nb_session *session, const struct nb_request *request,
+                          struct nb_filter **ret_filter);
 
 /* dispatch.c: answers a request that can't be started; takes nothing. */
 void nb_session_refuse(struct nb_session *session, const struct nb_request *request, struct nb_fault *fault);

@@ -55,6 +55,10 @@ static nb_Limits describe_limits(const struct nb_limits *limits)
         .max_sockets = limits->max_sockets,
         .has_max_servers = true,
         .max_servers = limits->max_servers,
+        .has_max_block_lists = true,
+        .max_block_lists = limits->max_block_lists,
+        .has_max_rules = true,
+        .max_rules = limits->max_rules,
         .has_read_chunk = true,
         .read_chunk = limits->read_chunk,
         .has_out_high = true,
@@ -140,6 +144,8 @@ void nb_on_session_info(struct nb_actor *self, struct nb_command **command)
         .frames_out = session->frames_out,
         .has_fds_received = true,
         .fds_received = 0,
+        .has_block_lists = true,
+        .block_lists = account->block_lists,
     };
     nb_reply_result(self->loop, &(*command)->reply, &info, NULL);
 }

@@ -16,19 +16,23 @@ struct nb_limits {
     uint32_t max_pending;
     uint32_t max_sockets;
     uint32_t max_servers;
+    uint32_t max_block_lists;
+    uint32_t max_rules;
     uint32_t read_chunk;
     uint32_t out_high, out_low;
     uint32_t unflushed_high; /* of a session without feature flow: it is not read above this */
     uint32_t stall_timeout;
     uint32_t max_sessions; /* of the daemon */
+    uint32_t max_file_rules; /* of one list of the configuration */
 };
 
 #define NB_LIMITS_DEFAULT                                                                                    \
     {                                                                                                        \
         .max_write = 1 << 20, .max_frame = (1 << 20) + (64 << 10), .max_depth = 16, .max_elements = 4096,    \
         .max_text = 64 << 10, .max_pending = 65536, .max_sockets = 16384, .max_servers = 1024,               \
-        .read_chunk = 64 << 10, .out_high = 1 << 20, .out_low = 256 << 10, .unflushed_high = 2 << 20,        \
-        .stall_timeout = 60000, .max_sessions = 1024,                                                        \
+        .max_block_lists = 256, .max_rules = 65536, .max_file_rules = 10000000, .read_chunk = 64 << 10,      \
+        .out_high = 1 << 20, .out_low = 256 << 10, .unflushed_high = 2 << 20, .stall_timeout = 60000,        \
+        .max_sessions = 1024,                                                                                \
     }
 
 static inline struct nb_scan_limits nb_limits_for_scan(const struct nb_limits *limits)

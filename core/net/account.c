@@ -33,6 +33,7 @@ void nb_account_unref(struct nb_account *account)
         return;
     assert(!account->debts && !account->at_gate && !account->for_vacancy);
     nb_intake_finish(&account->intake);
+    nb_budget_unref(account->budget);
     if (account->relief)
         nb_message_free(account->loop, account->relief);
     nb_free(account);

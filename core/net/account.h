@@ -15,6 +15,7 @@
 
 #include "chunk.h"
 #include "command.h"
+#include "filter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,10 +47,15 @@ struct nb_account {
     struct nb_message *relief; /* owned; NULL: nobody waits for it */
     struct nb_debt *debts;
     uint32_t active;
-    uint32_t sockets, servers;
+    uint32_t sockets, servers, block_lists;
     uint32_t max_sockets;
     uint32_t read_chunk;
+    uint32_t max_rules;
+    uint32_t max_frame; /* bytes; an answer must not be larger */
     uint64_t next_id; /* even, for sockets that servers accept */
+    struct nb_budget *budget; /* a share; of its block lists without a name; may be NULL */
+    struct nb_filter *deny_connect,
+        *deny_accept; /* borrowed; the configuration's, for all sessions; NULL: none */
 };
 
 /* Tells the session that a number is nobody's any more: after the close event, a release, a refused creation. */

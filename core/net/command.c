@@ -27,6 +27,7 @@ static void dispose_command(struct nb_loop *loop, struct nb_message *message)
                       nb_failure_make("ERR_NB_NO_SUCH_TARGET", NULL, "The target %llu does not exist",
                                       (unsigned long long)command->reply.target));
     nb_failure_unref(command->failure);
+    nb_filter_unref(command->filter);
     nb_chunk_unref(command->chunk);
     nb_message_free(loop, message);
 }
@@ -63,6 +64,15 @@ struct nb_command *nb_command_new(struct nb_loop *loop)
         memset((char *)command + sizeof command->message, 0,
                offsetof(struct nb_command, params) - sizeof command->message);
     return command;
+}
+
+void nb_command_hand_over_filter(struct nb_command *command, struct nb_filter **place)
+{
+    if (!command->filter)
+        return;
+    nb_filter_unref(*place);
+    *place = command->filter;
+    command->filter = NULL;
 }
 
 /* ---- answers ---- */

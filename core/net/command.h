@@ -17,6 +17,7 @@
 
 struct nb_account;
 struct nb_command;
+struct nb_filter;
 
 /* Carries out a command; borrows it, unless it takes it with nb_command_take. */
 typedef void nb_handler(struct nb_actor *self, struct nb_command **command);
@@ -39,6 +40,7 @@ struct nb_command {
     size_t charged; /* payload bytes on the account's ledger */
     struct nb_command *next; /* in a list of open requests; its holder's */
     uint64_t offset; /* of a write: answered when so many bytes were sent */
+    struct nb_filter *filter; /* a share: the list that the field blockList names; NULL: none */
     struct nb_failure *failure; /* a share: the answer, where it differs from its neighbours' */
     bool payload_is_text;
     bool has_body;
@@ -83,6 +85,9 @@ static inline struct nb_command *nb_command_take(struct nb_command **command)
     *command = NULL;
     return taken;
 }
+
+/* Puts the command's list, if it has one, in the place of another share. */
+void nb_command_hand_over_filter(struct nb_command *command, struct nb_filter **place);
 
 /* True while the answer is still owed. */
 static inline bool nb_reply_is_open(const struct nb_reply_to *reply)

@@ -239,22 +239,29 @@ struct nb_failure *nb_failure_destroyed(const char *what)
     return nb_failure_make("ERR_STREAM_DESTROYED", NULL, "Cannot call %s after a stream was destroyed", what);
 }
 
-/* The field's name on the wire, where Node has another. Static. */
-static struct nb_failure *name_field(struct nb_failure *failure, const char *field)
+struct nb_failure *nb_failure_argument(struct nb_failure *failure, const char *field)
 {
     if (failure->shares != CONSTANT)
         failure->fault.map.argument = nb_slice_of(field);
     return failure;
 }
 
+struct nb_failure *nb_failure_limit(const char *limit, uint64_t value)
+{
+    struct nb_fault fault = {0};
+    nb_fault_limit(&fault, limit, value);
+    return nb_failure_of_fault(&fault);
+}
+
 struct nb_failure *nb_failure_timeout(double received)
 {
-    return name_field(nb_failure_range("msecs", "a non-negative finite number", received), "timeout");
+    return nb_failure_argument(nb_failure_range("msecs", "a non-negative finite number", received),
+                               "timeout");
 }
 
 struct nb_failure *nb_failure_no_timeout(void)
 {
-    return name_field(nb_failure_type("msecs", "of type number", "undefined"), "timeout");
+    return nb_failure_argument(nb_failure_type("msecs", "of type number", "undefined"), "timeout");
 }
 
 /* A TypeError that shows a text of the client's and names the field it came in. */
@@ -263,7 +270,7 @@ static struct nb_failure *text_failure(const char *code, const char *what, struc
 {
     struct nb_failure *failure =
         nb_failure_make(code, "TypeError", "%s: %.*s", what, shown(text), (const char *)text.data);
-    return name_field(failure, argument);
+    return nb_failure_argument(failure, argument);
 }
 
 struct nb_failure *nb_failure_invalid_ip(struct nb_slice text, const char *argument)
@@ -278,12 +285,42 @@ struct nb_failure *nb_failure_unknown_encoding(struct nb_slice name)
 
 struct nb_failure *nb_failure_invalid_address(const char *argument)
 {
-    return name_field(nb_failure_make("ERR_INVALID_ADDRESS", NULL, "Invalid socket address"), argument);
+    return nb_failure_argument(nb_failure_make("ERR_INVALID_ADDRESS", NULL, "Invalid socket address"),
+                               argument);
 }
 
 struct nb_failure *nb_failure_family(struct nb_slice text, const char *argument)
 {
     char received[NB_INSPECT_SIZE];
     nb_inspect(&(struct nb_value){.kind = NB_KIND_STR, .bytes = text}, received);
-    return name_field(nb_failure_value("options.family", "is invalid", received), argument);
+    return nb_failure_argument(nb_failure_value("options.family", "is invalid", received), argument);
+}
+
+/* Tells where to; a zone is no part of what was blocked. */
+static struct nb_failure *add_remote(struct nb_failure *failure, const struct nb_endpoint *remote)
+{
+    char text[NB_IP_TEXT];
+    if (failure->shares == CONSTANT)
+        return failure;
+    nb_ip_format(&remote->ip, text);
+    failure->fault.map.address = keep(failure, nb_slice_of(text));
+    failure->fault.map.has_port = remote->port != 0;
+    failure->fault.map.port = remote->port;
+    return failure;
+}
+
+struct nb_failure *nb_failure_blocked(const struct nb_endpoint *remote)
+{
+    char text[NB_IP_TEXT];
+    nb_ip_format(&remote->ip, text);
+    return add_remote(nb_failure_make("ERR_IP_BLOCKED", NULL, "IP(%s) is blocked by net.BlockList", text),
+                      remote);
+}
+
+struct nb_failure *nb_failure_denied(const struct nb_endpoint *remote)
+{
+    char text[NB_IP_TEXT];
+    nb_ip_format(&remote->ip, text);
+    return add_remote(
+        nb_failure_make("ERR_NB_POLICY", NULL, "The configuration denies connections to %s", text), remote);
 }

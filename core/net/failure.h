@@ -44,6 +44,16 @@ struct nb_failure *nb_failure_type(const char *label, const char *expected, cons
 struct nb_failure *nb_failure_range(const char *label, const char *range, double received);
 struct nb_failure *nb_failure_value(const char *label, const char *reason, const char *received);
 
+/* The same one, which it takes; field: what the argument is called on the wire, where Node says otherwise. Static. */
+struct nb_failure *nb_failure_argument(struct nb_failure *failure, const char *field);
+
+/* ERR_NB_LIMIT; limit is static. */
+struct nb_failure *nb_failure_limit(const char *limit, uint64_t value);
+
+/* An address that is not to be connected to, by a block list ("IP(192.0.2.1) is blocked by net.BlockList") or by policy. */
+struct nb_failure *nb_failure_blocked(const struct nb_endpoint *remote);
+struct nb_failure *nb_failure_denied(const struct nb_endpoint *remote);
+
 /* Copies. */
 struct nb_failure *nb_failure_of_fault(const struct nb_fault *fault);
 

@@ -97,6 +97,7 @@ static void finish(struct nb_server *server)
 {
     answer_closes(server);
     server->account->servers--;
+    nb_filter_unref(server->filter);
     nb_account_unref(server->account);
     nb_actor_finish(&server->actor);
 }
@@ -202,6 +203,7 @@ void nb_on_server_create(struct nb_actor *self, struct nb_command **command)
         leave(server);
         return;
     }
+    nb_command_hand_over_filter(*command, &server->filter);
     nb_Created created = {.has_id = true, .id = server->name};
     nb_reply_result(self->loop, &(*command)->reply, &created, NULL);
 }

@@ -52,6 +52,7 @@ struct nb_server {
     struct nb_path_identity path_identity;
 
     struct nb_accept_options accepted; /* options of the sockets */
+    struct nb_filter *filter; /* a share; whom not to accept; NULL: nobody */
     bool has_max_connections;
     uint32_t max_connections;
     uint64_t connections;

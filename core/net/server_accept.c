@@ -25,8 +25,11 @@ void nb_server_wait_if_full(struct nb_server *server)
     nb_acceptor_pause(server->acceptor);
 }
 
-static void emit_drop(struct nb_server *server, int fd, const struct nb_endpoint *remote)
+/* rule NULL: none blocks it, but there are too many. */
+static void emit_drop(struct nb_server *server, int fd, const struct nb_endpoint *remote,
+                      const struct nb_rule *rule)
 {
+    char text[NB_RULE_TEXT];
     struct nb_texts texts;
     struct nb_endpoint local = {0};
     struct nb_event_message *event = nb_event_new(server->account, NB_EVENT_SERVER_DROP, server->name);
@@ -34,9 +37,13 @@ static void emit_drop(struct nb_server *server, int fd, const struct nb_endpoint
         return;
     if (!server->path_length)
         nb_endpoint_of_local(fd, &local);
-    nb_texts_init(&texts, server->actor.loop, NB_ENDPOINTS_TEXT);
+    nb_texts_init(&texts, server->actor.loop, NB_ENDPOINTS_TEXT + NB_RULE_TEXT);
     event->body.server_drop.has_endpoints = true;
     nb_texts_endpoints(&texts, &local, remote, &event->body.server_drop.endpoints);
+    if (rule) {
+        nb_rule_format(rule, text);
+        event->body.server_drop.rule = nb_texts_add(&texts, nb_slice_of(text));
+    }
     nb_event_send_texts(server->account, event, &texts);
 }
 
@@ -78,14 +85,33 @@ static void emit_connection(struct nb_server *server, struct nb_socket *socket)
     nb_event_send_texts(server->account, event, &texts);
 }
 
+/* A peer on a Unix path has no address, and is on no list. */
+static bool is_blocked(struct nb_server *server, const struct nb_endpoint *remote, struct nb_rule *ret_rule)
+{
+    unsigned reader = server->actor.loop->index;
+    return nb_filter_match(server->account->deny_accept, reader, &remote->ip, ret_rule) ||
+           nb_filter_match(server->filter, reader, &remote->ip, ret_rule);
+}
+
+static void drop(struct nb_server *server, int fd, const struct nb_endpoint *remote,
+                 const struct nb_rule *rule)
+{
+    emit_drop(server, fd, remote, rule);
+    close(fd);
+    nb_server_wait_if_full(server);
+}
+
 static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)
 {
     struct nb_server *server = owner;
     struct nb_endpoint remote = nb_endpoint_from_sockaddr(peer);
+    struct nb_rule rule;
+    if (is_blocked(server, &remote, &rule)) {
+        drop(server, fd, &remote, &rule);
+        return;
+    }
     if (server->has_max_connections && server->connections >= server->max_connections) {
-        emit_drop(server, fd, &remote);
-        close(fd);
-        nb_server_wait_if_full(server);
+        drop(server, fd, &remote, NULL);
         return;
     }
     struct nb_socket *socket = nb_socket_accept(server->account, server->account->next_id, server->name, fd,

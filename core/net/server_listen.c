@@ -119,7 +119,8 @@ void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_
 static bool names_nothing(const nb_ServerListen *params)
 {
     bool has_other = params->host.data || params->has_backlog || params->has_exclusive ||
-                     params->has_readable_all || params->has_writable_all || params->has_ipv6_only;
+                     params->has_readable_all || params->has_writable_all || params->has_ipv6_only ||
+                     params->has_block_list;
     return has_other && !params->has_port && !params->path.data;
 }
 
@@ -148,6 +149,7 @@ void nb_on_server_listen(struct nb_actor *self, struct nb_command **command)
         nb_reply_throw(self->loop, &(*command)->reply, failure);
         return;
     }
+    nb_command_hand_over_filter(*command, &server->filter);
     server->state = NB_SERVER_RESOLVING;
     server->order = (struct nb_listen_order){.port = (uint16_t)params->port,
                                              .backlog = params->backlog > 0 ? params->backlog : BACKLOG,

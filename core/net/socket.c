@@ -181,6 +181,7 @@ static void finish(struct nb_socket *socket)
     nb_waiter_leave(&socket->at_gate);
     nb_timer_finish(&socket->timer);
     nb_account_remove_socket(socket->account);
+    nb_filter_unref(socket->filter);
     nb_account_unref(socket->account);
     nb_actor_finish(&socket->actor);
 }

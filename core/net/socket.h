@@ -61,6 +61,7 @@ struct nb_socket {
     struct nb_stream stream;
     bool stream_in_use; /* from open or connect to on_closed */
     struct nb_endpoint local, remote;
+    struct nb_filter *filter; /* a share; where not to connect to; NULL: anywhere */
     struct nb_dial *dial; /* owned; only while RESOLVING or CONNECTING */
     uint64_t dials; /* so far: the tickets of their lookups */
 

@@ -158,6 +158,7 @@ static struct nb_failure *dial(struct nb_socket *socket, const nb_SocketConnect 
         return nb_failure_system(UV_ENOMEM, "connect");
     if (socket->state == NB_SOCKET_CLOSED)
         begin_life(socket);
+    nb_command_hand_over_filter(*command, &socket->filter);
     socket->dial = new;
     new->holds_events =
         (*command)->reply.method->index == NB_METHOD_NET_CREATE_CONNECTION && socket->name % 2 == 0;
@@ -212,6 +213,7 @@ void nb_on_socket_create(struct nb_actor *self, struct nb_command **command)
         refuse_creation(self, *command, failure);
         return;
     }
+    nb_command_hand_over_filter(*command, &socket->filter);
     nb_Created created = {.has_id = true, .id = socket->name};
     nb_reply_result(self->loop, &(*command)->reply, &created, NULL);
 }

@@ -94,11 +94,49 @@ static bool start_attempt(struct nb_socket *socket, int domain, const struct soc
     return true;
 }
 
+/* Where the system connects to when it is given this: it takes an unspecified address for the loopback's. */
+static struct nb_ip destination_of(const struct nb_ip *ip)
+{
+    static const uint8_t zeroes[16], mapped[12] = {[10] = 0xff, 0xff};
+    struct nb_ip destination = *ip;
+    if (ip->family == 4 && memcmp(ip->bytes, zeroes, 4) == 0)
+        destination.bytes[0] = 127, destination.bytes[3] = 1;
+    else if (ip->family == 6 && memcmp(ip->bytes, zeroes, 16) == 0)
+        destination.bytes[15] = 1;
+    else if (ip->family == 6 && memcmp(ip->bytes, mapped, 12) == 0 && memcmp(ip->bytes + 12, zeroes, 4) == 0)
+        destination.bytes[12] = 127, destination.bytes[15] = 1;
+    return destination;
+}
+
+/* The address as it was given and as it would be dialled. */
+static bool is_on(struct nb_filter *filter, unsigned reader, const struct nb_ip *ip)
+{
+    struct nb_rule rule;
+    struct nb_ip destination = destination_of(ip);
+    return nb_filter_match(filter, reader, ip, &rule) ||
+           (memcmp(&destination, ip, sizeof *ip) != 0 &&
+            nb_filter_match(filter, reader, &destination, &rule));
+}
+
+/* NULL: it may be connected to. */
+static struct nb_failure *objection_to(struct nb_socket *socket, const struct nb_endpoint *remote)
+{
+    unsigned reader = socket->actor.loop->index;
+    if (is_on(socket->account->deny_connect, reader, &remote->ip))
+        return nb_failure_denied(remote);
+    return is_on(socket->filter, reader, &remote->ip) ? nb_failure_blocked(remote) : NULL;
+}
+
 static bool try_address(struct nb_socket *socket, const struct nb_endpoint *candidate)
 {
     struct sockaddr_storage storage;
     socket->remote = *candidate;
     socket->remote.port = socket->dial->port;
+    struct nb_failure *objection = objection_to(socket, &socket->remote);
+    if (objection) {
+        note_failure(socket->dial, objection);
+        return false;
+    }
     socklen_t length = nb_endpoint_to_sockaddr(&socket->remote, &storage);
     return start_attempt(socket, storage.ss_family, (struct sockaddr *)&storage, length);
 }

@@ -135,6 +135,51 @@ PB_BIND(nb_ServerConnection, nb_ServerConnection, AUTO)
 PB_BIND(nb_ServerDrop, nb_ServerDrop, AUTO)
 
 
+PB_BIND(nb_BlockListCreate, nb_BlockListCreate, AUTO)
+
+
+PB_BIND(nb_BlockListAddress, nb_BlockListAddress, AUTO)
+
+
+PB_BIND(nb_BlockListRange, nb_BlockListRange, AUTO)
+
+
+PB_BIND(nb_BlockListSubnet, nb_BlockListSubnet, AUTO)
+
+
+PB_BIND(nb_BlockListRule, nb_BlockListRule, AUTO)
+
+
+PB_BIND(nb_BlockListRules, nb_BlockListRules, AUTO)
+
+
+PB_BIND(nb_BlockListLoad, nb_BlockListLoad, AUTO)
+
+
+PB_BIND(nb_BlockListAddresses, nb_BlockListAddresses, AUTO)
+
+
+PB_BIND(nb_BlockListPart, nb_BlockListPart, AUTO)
+
+
+PB_BIND(nb_Rules, nb_Rules, AUTO)
+
+
+PB_BIND(nb_Hits, nb_Hits, AUTO)
+
+
+PB_BIND(nb_RuleHits, nb_RuleHits, AUTO)
+
+
+PB_BIND(nb_Booleans, nb_Booleans, AUTO)
+
+
+PB_BIND(nb_Count, nb_Count, AUTO)
+
+
+PB_BIND(nb_Match, nb_Match, AUTO)
+
+
 
 #ifndef PB_CONVERT_DOUBLE_FLOAT
 /* On some platforms (such as AVR), double is really float.

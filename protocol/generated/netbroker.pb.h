@@ -70,9 +70,9 @@ typedef struct _nb_Limits {
     bool has_stall_timeout;
     uint64_t stall_timeout; /* milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED */
     bool has_max_block_lists;
-    uint64_t max_block_lists; /* block lists of the session, those in use by its servers and sockets too; 256. ERR_NB_LIMIT */
+    uint64_t max_block_lists; /* ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT */
     bool has_max_rules;
-    uint64_t max_rules; /* rules in all of these; 65536. ERR_NB_LIMIT */
+    uint64_t max_rules; /* rules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT */
 } nb_Limits;
 
 /* Who the kernel says is at the other end of a Unix socket, at the moment of its connect. */
@@ -123,7 +123,7 @@ typedef struct _nb_SessionInfo {
     bool has_fds_received;
     uint32_t fds_received; /* descriptors from the client; 0 as long as there is no feature fds */
     bool has_block_lists;
-    uint32_t block_lists; /* block lists without a name, those that servers and sockets still use too */
+    uint32_t block_lists; /* ids of block lists */
 } nb_SessionInfo;
 
 /* How many events to fetch, and how long to wait for one. */
@@ -461,6 +461,88 @@ typedef struct _nb_ServerDrop {
     struct nb_slice rule; /* the rule that blocks the address, in the words of blockList.rules; absent: maxConnections was reached */
 } nb_ServerDrop;
 
+typedef struct _nb_BlockListCreate {
+    struct nb_slice name; /* 1 to 64 bytes: the list of that name, of the configuration or else of this uid's sessions, made if there is none; it goes with its last use */
+    bool has_must_exist;
+    bool must_exist; /* ENOENT instead of making one; default false */
+} nb_BlockListCreate;
+
+typedef struct _nb_BlockListAddress {
+    struct nb_slice address; /* an IP address; a zone is dropped */
+    struct nb_slice type; /* of the address: "ipv4", the default, or "ipv6" */
+} nb_BlockListAddress;
+
+typedef struct _nb_BlockListRange {
+    struct nb_slice start; /* the lowest address */
+    struct nb_slice end; /* the highest */
+    struct nb_slice type; /* of start: "ipv4", the default, or "ipv6" */
+    struct nb_slice end_type; /* of end; default as type */
+} nb_BlockListRange;
+
+typedef struct _nb_BlockListSubnet {
+    struct nb_slice net; /* an address in it */
+    bool has_prefix;
+    double prefix; /* bits that count: 0..32 or 0..128 */
+    struct nb_slice type; /* of net: "ipv4", the default, or "ipv6" */
+} nb_BlockListSubnet;
+
+typedef struct _nb_BlockListRule {
+    struct nb_slice rule; /* "192.0.2.1", "192.0.2.0/24" or "192.0.2.1-192.0.2.9", IPv6 as well; or in the words of blockList.rules */
+} nb_BlockListRule;
+
+typedef struct _nb_BlockListRules {
+    struct nb_slice rules; /* each as in blockList.removeRule */
+} nb_BlockListRules;
+
+typedef struct _nb_BlockListLoad {
+    struct nb_slice data; /* at most maxWrite bytes; docs/block-list.md has both formats */
+    struct nb_slice format; /* "text", the default, or "json" */
+    bool has_replace;
+    bool replace; /* the rules take the place of all that were there, at once; default false */
+} nb_BlockListLoad;
+
+typedef struct _nb_BlockListAddresses {
+    struct nb_slice addresses; /* IP addresses */
+    struct nb_slice type; /* of all of them: "ipv4", the default, or "ipv6" */
+} nb_BlockListAddresses;
+
+/* Which rules, counted from the newest. */
+typedef struct _nb_BlockListPart {
+    bool has_offset;
+    uint32_t offset; /* rules to leave out, at most maxRules; default 0 */
+    bool has_limit;
+    uint32_t limit; /* rules at most; default all */
+} nb_BlockListPart;
+
+typedef struct _nb_Rules {
+    struct nb_slice rules; /* texts */
+} nb_Rules;
+
+typedef struct _nb_Hits {
+    struct nb_slice rules; /* one for each rule */
+} nb_Hits;
+
+typedef struct _nb_RuleHits {
+    struct nb_slice rule; /* in the words of blockList.rules */
+    bool has_hits;
+    uint64_t hits; /* connections and matches that it was the reason for */
+} nb_RuleHits;
+
+typedef struct _nb_Booleans {
+    struct nb_slice values; /* true or false each */
+} nb_Booleans;
+
+typedef struct _nb_Count {
+    bool has_count;
+    uint64_t count; /* a number from 0 on */
+} nb_Count;
+
+typedef struct _nb_Match {
+    bool has_blocked;
+    bool blocked; /* whether a rule matches */
+    struct nb_slice rule; /* in the words of blockList.rules */
+} nb_Match;
+
 
 #ifdef __cplusplus
 extern "C" {
@@ -510,6 +592,21 @@ extern "C" {
 #define nb_ServerInfo_init_default               {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_default}
 #define nb_ServerConnection_init_default         {false, 0, false, nb_Endpoints_init_default, false, nb_Peer_init_default}
 #define nb_ServerDrop_init_default               {false, nb_Endpoints_init_default, {{NULL}, NULL}}
+#define nb_BlockListCreate_init_default          {{{NULL}, NULL}, false, 0}
+#define nb_BlockListAddress_init_default         {{{NULL}, NULL}, {{NULL}, NULL}}
+#define nb_BlockListRange_init_default           {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
+#define nb_BlockListSubnet_init_default          {{{NULL}, NULL}, false, 0, {{NULL}, NULL}}
+#define nb_BlockListRule_init_default            {{{NULL}, NULL}}
+#define nb_BlockListRules_init_default           {{{NULL}, NULL}}
+#define nb_BlockListLoad_init_default            {{{NULL}, NULL}, {{NULL}, NULL}, false, 0}
+#define nb_BlockListAddresses_init_default       {{{NULL}, NULL}, {{NULL}, NULL}}
+#define nb_BlockListPart_init_default            {false, 0, false, 0}
+#define nb_Rules_init_default                    {{{NULL}, NULL}}
+#define nb_Hits_init_default                     {{{NULL}, NULL}}
+#define nb_RuleHits_init_default                 {{{NULL}, NULL}, false, 0}
+#define nb_Booleans_init_default                 {{{NULL}, NULL}}
+#define nb_Count_init_default                    {false, 0}
+#define nb_Match_init_default                    {false, 0, {{NULL}, NULL}}
 #define nb_Nothing_init_zero                     {0}
 #define nb_Any_init_zero                         {{{NULL}, NULL}}
 #define nb_Program_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
@@ -553,6 +650,21 @@ extern "C" {
 #define nb_ServerInfo_init_zero                  {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_zero}
 #define nb_ServerConnection_init_zero            {false, 0, false, nb_Endpoints_init_zero, false, nb_Peer_init_zero}
 #define nb_ServerDrop_init_zero                  {false, nb_Endpoints_init_zero, {{NULL}, NULL}}
+#define nb_BlockListCreate_init_zero             {{{NULL}, NULL}, false, 0}
+#define nb_BlockListAddress_init_zero            {{{NULL}, NULL}, {{NULL}, NULL}}
+#define nb_BlockListRange_init_zero              {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
+#define nb_BlockListSubnet_init_zero             {{{NULL}, NULL}, false, 0, {{NULL}, NULL}}
+#define nb_BlockListRule_init_zero               {{{NULL}, NULL}}
+#define nb_BlockListRules_init_zero              {{{NULL}, NULL}}
+#define nb_BlockListLoad_init_zero               {{{NULL}, NULL}, {{NULL}, NULL}, false, 0}
+#define nb_BlockListAddresses_init_zero          {{{NULL}, NULL}, {{NULL}, NULL}}
+#define nb_BlockListPart_init_zero               {false, 0, false, 0}
+#define nb_Rules_init_zero                       {{{NULL}, NULL}}
+#define nb_Hits_init_zero                        {{{NULL}, NULL}}
+#define nb_RuleHits_init_zero                    {{{NULL}, NULL}, false, 0}
+#define nb_Booleans_init_zero                    {{{NULL}, NULL}}
+#define nb_Count_init_zero                       {false, 0}
+#define nb_Match_init_zero                       {false, 0, {{NULL}, NULL}}
 
 /* Field tags (for use in manual encoding/decoding) */
 #define nb_Any_value_tag                         1
@@ -728,6 +840,34 @@ extern "C" {
 #define nb_ServerConnection_peer_tag             3
 #define nb_ServerDrop_endpoints_tag              1
 #define nb_ServerDrop_rule_tag                   2
+#define nb_BlockListCreate_name_tag              1
+#define nb_BlockListCreate_must_exist_tag        2
+#define nb_BlockListAddress_address_tag          1
+#define nb_BlockListAddress_type_tag             2
+#define nb_BlockListRange_start_tag              1
+#define nb_BlockListRange_end_tag                2
+#define nb_BlockListRange_type_tag               3
+#define nb_BlockListRange_end_type_tag           4
+#define nb_BlockListSubnet_net_tag               1
+#define nb_BlockListSubnet_prefix_tag            2
+#define nb_BlockListSubnet_type_tag              3
+#define nb_BlockListRule_rule_tag                1
+#define nb_BlockListRules_rules_tag              1
+#define nb_BlockListLoad_data_tag                1
+#define nb_BlockListLoad_format_tag              2
+#define nb_BlockListLoad_replace_tag             3
+#define nb_BlockListAddresses_addresses_tag      1
+#define nb_BlockListAddresses_type_tag           2
+#define nb_BlockListPart_offset_tag              1
+#define nb_BlockListPart_limit_tag               2
+#define nb_Rules_rules_tag                       1
+#define nb_Hits_rules_tag                        1
+#define nb_RuleHits_rule_tag                     1
+#define nb_RuleHits_hits_tag                     2
+#define nb_Booleans_values_tag                   1
+#define nb_Count_count_tag                       1
+#define nb_Match_blocked_tag                     1
+#define nb_Match_rule_tag                        2
 
 /* Struct field encoding specification for nanopb */
 #define nb_Nothing_FIELDLIST(X, a) \
@@ -1112,6 +1252,107 @@ extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const p
 #define nb_ServerDrop_DEFAULT NULL
 #define nb_ServerDrop_endpoints_MSGTYPE nb_Endpoints
 
+#define nb_BlockListCreate_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   name,              1) \
+X(a, STATIC,   OPTIONAL, BOOL,     must_exist,        2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_BlockListCreate_CALLBACK nb_slice_field
+#define nb_BlockListCreate_DEFAULT NULL
+
+#define nb_BlockListAddress_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   address,           1) \
+X(a, CALLBACK, OPTIONAL, STRING,   type,              2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_BlockListAddress_CALLBACK nb_slice_field
+#define nb_BlockListAddress_DEFAULT NULL
+
+#define nb_BlockListRange_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   start,             1) \
+X(a, CALLBACK, OPTIONAL, STRING,   end,               2) \
+X(a, CALLBACK, OPTIONAL, STRING,   type,              3) \
+X(a, CALLBACK, OPTIONAL, STRING,   end_type,          4)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_BlockListRange_CALLBACK nb_slice_field
+#define nb_BlockListRange_DEFAULT NULL
+
+#define nb_BlockListSubnet_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   net,               1) \
+X(a, STATIC,   OPTIONAL, DOUBLE,   prefix,            2) \
+X(a, CALLBACK, OPTIONAL, STRING,   type,              3)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_BlockListSubnet_CALLBACK nb_slice_field
+#define nb_BlockListSubnet_DEFAULT NULL
+
+#define nb_BlockListRule_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   rule,              1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_BlockListRule_CALLBACK nb_slice_field
+#define nb_BlockListRule_DEFAULT NULL
+
+#define nb_BlockListRules_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, BYTES,    rules,             1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_BlockListRules_CALLBACK nb_slice_field
+#define nb_BlockListRules_DEFAULT NULL
+
+#define nb_BlockListLoad_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, BYTES,    data,              1) \
+X(a, CALLBACK, OPTIONAL, STRING,   format,            2) \
+X(a, STATIC,   OPTIONAL, BOOL,     replace,           3)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_BlockListLoad_CALLBACK nb_slice_field
+#define nb_BlockListLoad_DEFAULT NULL
+
+#define nb_BlockListAddresses_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, BYTES,    addresses,         1) \
+X(a, CALLBACK, OPTIONAL, STRING,   type,              2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_BlockListAddresses_CALLBACK nb_slice_field
+#define nb_BlockListAddresses_DEFAULT NULL
+
+#define nb_BlockListPart_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, UINT32,   offset,            1) \
+X(a, STATIC,   OPTIONAL, UINT32,   limit,             2)
+#define nb_BlockListPart_CALLBACK NULL
+#define nb_BlockListPart_DEFAULT NULL
+
+#define nb_Rules_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, BYTES,    rules,             1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_Rules_CALLBACK nb_slice_field
+#define nb_Rules_DEFAULT NULL
+
+#define nb_Hits_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, BYTES,    rules,             1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_Hits_CALLBACK nb_slice_field
+#define nb_Hits_DEFAULT NULL
+
+#define nb_RuleHits_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   rule,              1) \
+X(a, STATIC,   OPTIONAL, UINT64,   hits,              2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_RuleHits_CALLBACK nb_slice_field
+#define nb_RuleHits_DEFAULT NULL
+
+#define nb_Booleans_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, BYTES,    values,            1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_Booleans_CALLBACK nb_slice_field
+#define nb_Booleans_DEFAULT NULL
+
+#define nb_Count_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, UINT64,   count,             1)
+#define nb_Count_CALLBACK NULL
+#define nb_Count_DEFAULT NULL
+
+#define nb_Match_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, BOOL,     blocked,           1) \
+X(a, CALLBACK, OPTIONAL, STRING,   rule,              2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_Match_CALLBACK nb_slice_field
+#define nb_Match_DEFAULT NULL
+
 extern const pb_msgdesc_t nb_Nothing_msg;
 extern const pb_msgdesc_t nb_Any_msg;
 extern const pb_msgdesc_t nb_Program_msg;
@@ -1155,6 +1396,21 @@ extern const pb_msgdesc_t nb_Connections_msg;
 extern const pb_msgdesc_t nb_ServerInfo_msg;
 extern const pb_msgdesc_t nb_ServerConnection_msg;
 extern const pb_msgdesc_t nb_ServerDrop_msg;
+extern const pb_msgdesc_t nb_BlockListCreate_msg;
+extern const pb_msgdesc_t nb_BlockListAddress_msg;
+extern const pb_msgdesc_t nb_BlockListRange_msg;
+extern const pb_msgdesc_t nb_BlockListSubnet_msg;
+extern const pb_msgdesc_t nb_BlockListRule_msg;
+extern const pb_msgdesc_t nb_BlockListRules_msg;
+extern const pb_msgdesc_t nb_BlockListLoad_msg;
+extern const pb_msgdesc_t nb_BlockListAddresses_msg;
+extern const pb_msgdesc_t nb_BlockListPart_msg;
+extern const pb_msgdesc_t nb_Rules_msg;
+extern const pb_msgdesc_t nb_Hits_msg;
+extern const pb_msgdesc_t nb_RuleHits_msg;
+extern const pb_msgdesc_t nb_Booleans_msg;
+extern const pb_msgdesc_t nb_Count_msg;
+extern const pb_msgdesc_t nb_Match_msg;
 
 /* Defines for backwards compatibility with code written before nanopb-0.4.0 */
 #define nb_Nothing_fields &nb_Nothing_msg
@@ -1200,6 +1456,21 @@ extern const pb_msgdesc_t nb_ServerDrop_msg;
 #define nb_ServerInfo_fields &nb_ServerInfo_msg
 #define nb_ServerConnection_fields &nb_ServerConnection_msg
 #define nb_ServerDrop_fields &nb_ServerDrop_msg
+#define nb_BlockListCreate_fields &nb_BlockListCreate_msg
+#define nb_BlockListAddress_fields &nb_BlockListAddress_msg
+#define nb_BlockListRange_fields &nb_BlockListRange_msg
+#define nb_BlockListSubnet_fields &nb_BlockListSubnet_msg
+#define nb_BlockListRule_fields &nb_BlockListRule_msg
+#define nb_BlockListRules_fields &nb_BlockListRules_msg
+#define nb_BlockListLoad_fields &nb_BlockListLoad_msg
+#define nb_BlockListAddresses_fields &nb_BlockListAddresses_msg
+#define nb_BlockListPart_fields &nb_BlockListPart_msg
+#define nb_Rules_fields &nb_Rules_msg
+#define nb_Hits_fields &nb_Hits_msg
+#define nb_RuleHits_fields &nb_RuleHits_msg
+#define nb_Booleans_fields &nb_Booleans_msg
+#define nb_Count_fields &nb_Count_msg
+#define nb_Match_fields &nb_Match_msg
 
 /* Maximum encoded size of messages (where known) */
 /* nb_Any_size depends on runtime parameters */
@@ -1227,8 +1498,23 @@ extern const pb_msgdesc_t nb_ServerDrop_msg;
 /* nb_ServerInfo_size depends on runtime parameters */
 /* nb_ServerConnection_size depends on runtime parameters */
 /* nb_ServerDrop_size depends on runtime parameters */
+/* nb_BlockListCreate_size depends on runtime parameters */
+/* nb_BlockListAddress_size depends on runtime parameters */
+/* nb_BlockListRange_size depends on runtime parameters */
+/* nb_BlockListSubnet_size depends on runtime parameters */
+/* nb_BlockListRule_size depends on runtime parameters */
+/* nb_BlockListRules_size depends on runtime parameters */
+/* nb_BlockListLoad_size depends on runtime parameters */
+/* nb_BlockListAddresses_size depends on runtime parameters */
+/* nb_Rules_size depends on runtime parameters */
+/* nb_Hits_size depends on runtime parameters */
+/* nb_RuleHits_size depends on runtime parameters */
+/* nb_Booleans_size depends on runtime parameters */
+/* nb_Match_size depends on runtime parameters */
+#define nb_BlockListPart_size                    12
 #define nb_Boolean_size                          2
 #define nb_Connections_size                      11
+#define nb_Count_size                            11
 #define nb_Created_size                          11
 #define nb_IpVersion_size                        6
 #define nb_Limits_size                           154

@@ -675,6 +675,188 @@ const struct nb_shape nb_shape_ServerDrop = {
     .inline_count = 1,
 };
 
+static const struct nb_field fields_of_BlockListCreate[] = {
+    {.name = "name", .label = "options.name", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(BlockListCreate, name), .has_offset = NB_NO_HAS},
+    {.name = "mustExist", .label = "options.mustExist", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(BlockListCreate, must_exist), .has_offset = OFFSET(BlockListCreate, has_must_exist)},
+};
+
+const struct nb_shape nb_shape_BlockListCreate = {
+    .name = "BlockListCreate",
+    .fields = fields_of_BlockListCreate,
+    .size = sizeof(nb_BlockListCreate),
+    .field_count = 2,
+};
+
+static const struct nb_field fields_of_BlockListAddress[] = {
+    {.name = "address", .label = "address", .name_length = 7, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListAddress, address), .has_offset = NB_NO_HAS},
+    {.name = "type", .label = "family", .name_length = 4, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListAddress, type), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_BlockListAddress = {
+    .name = "BlockListAddress",
+    .fields = fields_of_BlockListAddress,
+    .size = sizeof(nb_BlockListAddress),
+    .field_count = 2,
+};
+
+static const struct nb_field fields_of_BlockListRange[] = {
+    {.name = "start", .label = "start", .name_length = 5, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListRange, start), .has_offset = NB_NO_HAS},
+    {.name = "end", .label = "end", .name_length = 3, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListRange, end), .has_offset = NB_NO_HAS},
+    {.name = "type", .label = "family", .name_length = 4, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListRange, type), .has_offset = NB_NO_HAS},
+    {.name = "endType", .label = "family", .name_length = 7, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListRange, end_type), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_BlockListRange = {
+    .name = "BlockListRange",
+    .fields = fields_of_BlockListRange,
+    .size = sizeof(nb_BlockListRange),
+    .field_count = 4,
+};
+
+static const struct nb_field fields_of_BlockListSubnet[] = {
+    {.name = "net", .label = "network", .name_length = 3, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListSubnet, net), .has_offset = NB_NO_HAS},
+    {.name = "prefix", .label = "prefix", .name_length = 6, .type = NB_FIELD_DOUBLE, .offset = OFFSET(BlockListSubnet, prefix), .has_offset = OFFSET(BlockListSubnet, has_prefix)},
+    {.name = "type", .label = "family", .name_length = 4, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListSubnet, type), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_BlockListSubnet = {
+    .name = "BlockListSubnet",
+    .fields = fields_of_BlockListSubnet,
+    .size = sizeof(nb_BlockListSubnet),
+    .field_count = 3,
+};
+
+static const struct nb_field fields_of_BlockListRule[] = {
+    {.name = "rule", .label = "rule", .name_length = 4, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListRule, rule), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_BlockListRule = {
+    .name = "BlockListRule",
+    .fields = fields_of_BlockListRule,
+    .size = sizeof(nb_BlockListRule),
+    .field_count = 1,
+};
+
+static const struct nb_field fields_of_BlockListRules[] = {
+    {.name = "rules", .label = "rules", .name_length = 5, .type = NB_FIELD_ANY, .offset = OFFSET(BlockListRules, rules), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_BlockListRules = {
+    .name = "BlockListRules",
+    .fields = fields_of_BlockListRules,
+    .size = sizeof(nb_BlockListRules),
+    .field_count = 1,
+};
+
+static const struct nb_field fields_of_BlockListLoad[] = {
+    {.name = "data", .label = "data", .name_length = 4, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(BlockListLoad, data), .has_offset = NB_NO_HAS},
+    {.name = "format", .label = "format", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(BlockListLoad, format), .has_offset = NB_NO_HAS},
+    {.name = "replace", .label = "replace", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(BlockListLoad, replace), .has_offset = OFFSET(BlockListLoad, has_replace)},
+};
+
+const struct nb_shape nb_shape_BlockListLoad = {
+    .name = "BlockListLoad",
+    .fields = fields_of_BlockListLoad,
+    .size = sizeof(nb_BlockListLoad),
+    .field_count = 3,
+};
+
+static const struct nb_field fields_of_BlockListAddresses[] = {
+    {.name = "addresses", .label = "addresses", .name_length = 9, .type = NB_FIELD_ANY, .offset = OFFSET(BlockListAddresses, addresses), .has_offset = NB_NO_HAS},
+    {.name = "type", .label = "family", .name_length = 4, .type = NB_FIELD_TEXT, .offset = OFFSET(BlockListAddresses, type), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_BlockListAddresses = {
+    .name = "BlockListAddresses",
+    .fields = fields_of_BlockListAddresses,
+    .size = sizeof(nb_BlockListAddresses),
+    .field_count = 2,
+};
+
+static const struct nb_field fields_of_BlockListPart[] = {
+    {.name = "offset", .label = "offset", .name_length = 6, .type = NB_FIELD_UINT32, .offset = OFFSET(BlockListPart, offset), .has_offset = OFFSET(BlockListPart, has_offset)},
+    {.name = "limit", .label = "limit", .name_length = 5, .type = NB_FIELD_UINT32, .offset = OFFSET(BlockListPart, limit), .has_offset = OFFSET(BlockListPart, has_limit)},
+};
+
+const struct nb_shape nb_shape_BlockListPart = {
+    .name = "BlockListPart",
+    .fields = fields_of_BlockListPart,
+    .size = sizeof(nb_BlockListPart),
+    .field_count = 2,
+};
+
+static const struct nb_field fields_of_Rules[] = {
+    {.name = "rules", .label = "rules", .name_length = 5, .type = NB_FIELD_ANY, .offset = OFFSET(Rules, rules), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_Rules = {
+    .name = "Rules",
+    .fields = fields_of_Rules,
+    .size = sizeof(nb_Rules),
+    .field_count = 1,
+    .bare = true,
+};
+
+static const struct nb_field fields_of_Hits[] = {
+    {.name = "rules", .label = "rules", .name_length = 5, .type = NB_FIELD_ANY, .offset = OFFSET(Hits, rules), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_Hits = {
+    .name = "Hits",
+    .fields = fields_of_Hits,
+    .size = sizeof(nb_Hits),
+    .field_count = 1,
+    .bare = true,
+};
+
+static const struct nb_field fields_of_RuleHits[] = {
+    {.name = "rule", .label = "rule", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(RuleHits, rule), .has_offset = NB_NO_HAS},
+    {.name = "hits", .label = "hits", .name_length = 4, .type = NB_FIELD_UINT64, .offset = OFFSET(RuleHits, hits), .has_offset = OFFSET(RuleHits, has_hits)},
+};
+
+const struct nb_shape nb_shape_RuleHits = {
+    .name = "RuleHits",
+    .fields = fields_of_RuleHits,
+    .size = sizeof(nb_RuleHits),
+    .field_count = 2,
+};
+
+static const struct nb_field fields_of_Booleans[] = {
+    {.name = "values", .label = "values", .name_length = 6, .type = NB_FIELD_ANY, .offset = OFFSET(Booleans, values), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_Booleans = {
+    .name = "Booleans",
+    .fields = fields_of_Booleans,
+    .size = sizeof(nb_Booleans),
+    .field_count = 1,
+    .bare = true,
+};
+
+static const struct nb_field fields_of_Count[] = {
+    {.name = "count", .label = "count", .name_length = 5, .type = NB_FIELD_UINT64, .offset = OFFSET(Count, count), .has_offset = OFFSET(Count, has_count)},
+};
+
+const struct nb_shape nb_shape_Count = {
+    .name = "Count",
+    .fields = fields_of_Count,
+    .size = sizeof(nb_Count),
+    .field_count = 1,
+    .bare = true,
+};
+
+static const struct nb_field fields_of_Match[] = {
+    {.name = "blocked", .label = "blocked", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(Match, blocked), .has_offset = OFFSET(Match, has_blocked)},
+    {.name = "rule", .label = "rule", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(Match, rule), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_Match = {
+    .name = "Match",
+    .fields = fields_of_Match,
+    .size = sizeof(nb_Match),
+    .field_count = 2,
+};
+
 const struct nb_method nb_methods[] = {
     {.name = "session.hello", .name_length = 13, .number = 1, .index = 0, .early = true, .target = NB_TARGET_SESSION, .params = &nb_shape_Hello, .result = &nb_shape_Welcome},
     {.name = "session.describe", .name_length = 16, .number = 2, .index = 1, .target = NB_TARGET_SESSION, .params = &nb_shape_Describe, .result = &nb_shape_Any},
@@ -714,6 +896,21 @@ const struct nb_method nb_methods[] = {
     {.name = "server.unref", .name_length = 12, .number = 71, .index = 35, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
     {.name = "server.info", .name_length = 11, .number = 72, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
     {.name = "server.release", .name_length = 14, .number = 73, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 38, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
+    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 39, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 40, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
+    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 41, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
+    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 42, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
+    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 43, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
+    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 44, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 45, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
+    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 46, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
+    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 47, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
+    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
+    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
+    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
+    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
 };
 
 const struct nb_event nb_events[] = {
@@ -741,51 +938,66 @@ static const struct {
     uint8_t length;
     uint8_t index;
 } names[512] = {
-    [6] = {"socket.setNoDelay", 17, 21},
-    [30] = {"net.createServer", 16, 28},
-    [37] = {"socket.end", 10, 14},
-    [79] = {"session.describe", 16, 1},
-    [98] = {"server.create", 13, 28},
-    [120] = {"socket.destroy", 14, 15},
-    [134] = {"net.isIP", 8, 7},
-    [146] = {"socket.ref", 10, 23},
-    [160] = {"socket.setEncoding", 18, 19},
-    [168] = {"server.unref", 12, 35},
-    [191] = {"socket.setKeepAlive", 19, 20},
-    [195] = {"socket.release", 14, 27},
-    [198] = {"server.release", 14, 37},
-    [216] = {"server.info", 11, 36},
-    [238] = {"server.close", 12, 30},
-    [239] = {"socket.setTimeout", 17, 22},
-    [240] = {"session.hello", 13, 0},
-    [247] = {"net.isIPv4", 10, 8},
-    [248] = {"net.isIPv6", 10, 9},
-    [255] = {"session.ping", 12, 2},
-    [268] = {"socket.unref", 12, 24},
-    [304] = {"socket.connect", 14, 12},
-    [305] = {"session.poll", 12, 4},
-    [309] = {"server.getConnections", 21, 32},
-    [314] = {"net.socketAddress", 17, 10},
-    [316] = {"socket.address", 14, 25},
-    [319] = {"server.address", 14, 31},
-    [328] = {"socket.info", 11, 26},
-    [330] = {"socket.create", 13, 11},
-    [338] = {"net.connect", 11, 6},
-    [352] = {"socket.resetAndDestroy", 22, 16},
-    [378] = {"session.info", 12, 3},
-    [380] = {"server.listen", 13, 29},
-    [391] = {"server.ref", 10, 34},
-    [392] = {"socket.write", 12, 13},
-    [399] = {"server.set", 10, 33},
-    [403] = {"socket.resume", 13, 18},
-    [426] = {"net.createConnection", 20, 6},
-    [451] = {"session.close", 13, 5},
-    [498] = {"socket.pause", 12, 17},
+    [3] = {"net.isIPv4", 10, 8},
+    [4] = {"net.isIPv6", 10, 9},
+    [10] = {"blockList.check", 15, 42},
+    [27] = {"blockList.addAddress", 20, 39},
+    [42] = {"net.createServer", 16, 28},
+    [54] = {"blockList.release", 17, 44},
+    [60] = {"socket.connect", 14, 12},
+    [72] = {"socket.address", 14, 25},
+    [75] = {"server.address", 14, 31},
+    [87] = {"blockList.addSubnet", 19, 41},
+    [91] = {"session.describe", 16, 1},
+    [102] = {"blockList.removeRule", 20, 47},
+    [108] = {"socket.resetAndDestroy", 22, 16},
+    [109] = {"blockList.clear", 15, 48},
+    [118] = {"blockList.load", 14, 46},
+    [123] = {"socket.setTimeout", 17, 22},
+    [124] = {"session.hello", 13, 0},
+    [146] = {"net.isIP", 8, 7},
+    [147] = {"server.ref", 10, 34},
+    [155] = {"server.set", 10, 33},
+    [180] = {"server.unref", 12, 35},
+    [193] = {"server.getConnections", 21, 32},
+    [198] = {"net.socketAddress", 17, 10},
+    [199] = {"blockList.match", 15, 51},
+    [214] = {"socket.create", 13, 11},
+    [241] = {"blockList.checkMany", 19, 50},
+    [250] = {"server.close", 12, 30},
+    [264] = {"server.listen", 13, 29},
+    [267] = {"session.ping", 12, 2},
+    [280] = {"socket.unref", 12, 24},
+    [287] = {"socket.resume", 13, 18},
+    [305] = {"socket.end", 10, 14},
+    [317] = {"session.poll", 12, 4},
+    [326] = {"blockList.create", 16, 38},
+    [331] = {"socket.setKeepAlive", 19, 20},
+    [335] = {"session.close", 13, 5},
+    [356] = {"server.info", 11, 36},
+    [360] = {"blockList.rules", 15, 43},
+    [388] = {"socket.destroy", 14, 15},
+    [390] = {"session.info", 12, 3},
+    [402] = {"socket.setNoDelay", 17, 21},
+    [404] = {"socket.write", 12, 13},
+    [414] = {"socket.ref", 10, 23},
+    [428] = {"socket.setEncoding", 18, 19},
+    [438] = {"net.createConnection", 20, 6},
+    [463] = {"socket.release", 14, 27},
+    [466] = {"server.release", 14, 37},
+    [468] = {"socket.info", 11, 26},
+    [470] = {"blockList.addRules", 18, 45},
+    [478] = {"net.connect", 11, 6},
+    [485] = {"blockList.hits", 14, 52},
+    [494] = {"server.create", 13, 28},
+    [503] = {"blockList.size", 14, 49},
+    [505] = {"blockList.addRange", 18, 40},
+    [510] = {"socket.pause", 12, 17},
 };
 
 const struct nb_method *nb_method_find(struct nb_slice name)
 {
-    uint32_t hash = 171;
+    uint32_t hash = 1707;
     if (!name.data || name.length > 22)
         return NULL;
     for (size_t i = 0; i < name.length; i++)
@@ -798,7 +1010,7 @@ const struct nb_method *nb_method_find(struct nb_slice name)
 }
 
 const struct nb_slice nb_description = SLICE(
-    "\206\250protocol\001\247methods\334\000&\207"
+    "\206\250protocol\001\247methods\334\0005\207"
     "\244name\255session.hello\246number\001\245since\001\245prose\331JAgrees on version, features and limits. Optional; only as the first frame.\246target\247session\246params\245Hello\246result\247Welcome\207"
     "\244name\260session.describe\246number\002\245since\001\245prose\331\077The whole schema, for tools and clients without generated code.\246target\247session\246params\250Describe\246result\243Any\207"
     "\244name\254session.ping\246number\003\245since\001\245prose\331RAnswers with its body, {} without one, after every earlier frame has been started.\246target\247session\246params\243Any\246result\243Any\207"
@@ -836,7 +1048,22 @@ const struct nb_slice nb_description = SLICE(
     "\244name\252server.ref\246numberF\245since\001\245prose\331-Lets the server count for session.idle again.\246target\246server\246params\247Nothing\246result\247Nothing\207"
     "\244name\254server.unref\246numberG\245since\001\245prose\3311Lets the server no longer count for session.idle.\246target\246server\246params\247Nothing\246result\247Nothing\207"
     "\244name\253server.info\246numberH\245since\001\245prose\331-Everything there is to know about the server.\246target\246server\246params\247Nothing\246result\252ServerInfo\207"
-    "\244name\256server.release\246numberI\245since\001\245prose\331\077Ends the id of a closed server; until then it may listen again.\246target\246server\246params\247Nothing\246result\247Nothing\246events\334\000\021\205"
+    "\244name\256server.release\246numberI\245since\001\245prose\331\077Ends the id of a closed server; until then it may listen again.\246target\246server\246params\247Nothing\246result\247Nothing\207"
+    "\244name\260blockList.create\246numberP\245since\001\245prose\331JMakes an empty block list; or, with a name, opens one that sessions share.\246target\254newBlockList\246params\257BlockListCreate\246result\247Created\207"
+    "\244name\264blockList.addAddress\246numberQ\245since\001\245prose\274Adds a rule for one address.\246target\251blockList\246params\260BlockListAddress\246result\247Nothing\207"
+    "\244name\262blockList.addRange\246numberR\245since\001\245prose\3310Adds a rule for all addresses from start to end.\246target\251blockList\246params\256BlockListRange\246result\247Nothing\207"
+    "\244name\263blockList.addSubnet\246numberS\245since\001\245prose\271Adds a rule for a subnet.\246target\251blockList\246params\257BlockListSubnet\246result\247Nothing\207"
+    "\244name\257blockList.check\246numberT\245since\001\245prose\331ZWhether some rule matches the address; false for what is no address. Hits are not counted.\246target\251blockList\246params\260BlockListAddress\246result\247Boolean\207"
+    "\244name\257blockList.rules\246numberU\245since\001\245prose\331\203The rules, newest first, in Node's words: \042Subnet: IPv4 192.0.2.0/24\042. Refused where they do not fit into maxFrame: ask for a part.\246target\251blockList\246params\255BlockListPart\246result\245Rules\207"
+    "\244name\261blockList.release\246numberV\245since\001\245prose\331VEnds the id. A list without a name goes once no server and no socket uses it any more.\246target\251blockList\246params\247Nothing\246result\247Nothing\207"
+    "\244name\262blockList.addRules\246numberW\245since\001\245prose\3316Adds rules, all or none. The first is the oldest then.\246target\251blockList\246params\256BlockListRules\246result\247Nothing\210"
+    "\244name\256blockList.load\246numberX\245since\001\245prose\331PAdds the rules of a whole file, all or none: text with one rule a line, or JSON.\243hot\303\246target\251blockList\246params\255BlockListLoad\246result\247Nothing\207"
+    "\244name\264blockList.removeRule\246numberY\245since\001\245prose\331CRemoves the newest rule that equals this one; false: there is none.\246target\251blockList\246params\255BlockListRule\246result\247Boolean\207"
+    "\244name\257blockList.clear\246numberZ\245since\001\245prose\262Removes all rules.\246target\251blockList\246params\247Nothing\246result\247Nothing\207"
+    "\244name\256blockList.size\246number[\245since\001\245prose\271How many rules there are.\246target\251blockList\246params\247Nothing\246result\245Count\207"
+    "\244name\263blockList.checkMany\246number\134\245since\001\245prose\331=As check, for many addresses at once; answers in their order.\246target\251blockList\246params\262BlockListAddresses\246result\250Booleans\207"
+    "\244name\257blockList.match\246number]\245since\001\245prose\331_As check, but tells the newest rule that matches, and counts a hit of it as a connection would.\246target\251blockList\246params\260BlockListAddress\246result\245Match\207"
+    "\244name\256blockList.hits\246number^\245since\001\245prose\331+As rules, each with the number of its hits.\246target\251blockList\246params\255BlockListPart\246result\244Hits\246events\334\000\021\205"
     "\244name\255session.error\246number\314\200\245since\001\245prose\331PA command that was sent as a notification failed, or the session ends (\042fatal\042).\244body\245Error\205"
     "\244name\254session.idle\246number\314\201\245since\001\245prose\331KThe number of ref'd open handles fell to 0: Node would let the process end.\244body\247Nothing\205"
     "\244name\257session.closing\246number\314\202\245since\001\245prose\331YThe broker shuts down: finish and go. It ends at the deadline, or once no client is left.\244body\247Closing\205"
@@ -853,7 +1080,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\261server.connection\246number\314\301\245since\001\245prose\3315A connection was accepted: a new socket, its id even.\244body\260ServerConnection\205"
     "\244name\253server.drop\246number\314\302\245since\001\245prose\331jA connection was closed at once: its address is blocked, or maxConnections was reached. {} on a Unix path.\244body\252ServerDrop\205"
     "\244name\254server.error\246number\314\303\245since\001\245prose\331qListening or accepting failed. The server lives on; behind a failure of accept it is closed and may listen again.\244body\245Error\205"
-    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000+\203"
+    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000:\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\243any\244bare\303\204"
@@ -883,8 +1110,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247outHigh\244type\246uint53\245prose\331fbytes waiting for the client above which its sockets are not read and its servers do not accept; 1 MiB\203"
     "\244name\246outLow\244type\246uint53\245prose\331%bytes below which both go on; 256 KiB\203"
     "\244name\254stallTimeout\244type\246uint53\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED\203"
-    "\244name\255maxBlockLists\244type\246uint53\245prose\331Zblock lists of the session, those in use by its servers and sockets too; 256. ERR_NB_LIMIT\203"
-    "\244name\250maxRules\244type\246uint53\245prose\331*rules in all of these; 65536. ERR_NB_LIMIT\203"
+    "\244name\255maxBlockLists\244type\246uint53\245prose\331`ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT\203"
+    "\244name\250maxRules\244type\246uint53\245prose\331irules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT\203"
     "\244name\244Peer\245prose\331WWho the kernel says is at the other end of a Unix socket, at the moment of its connect.\246fields\223\203"
     "\244name\243uid\244type\246uint32\245prose\244user\203"
     "\244name\243gid\244type\246uint32\245prose\245group\203"
@@ -907,7 +1134,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250framesIn\244type\246uint53\245prose\331(frames from the client that were started\203"
     "\244name\251framesOut\244type\246uint53\245prose\3311frames to the client, without those that are held\203"
     "\244name\253fdsReceived\244type\246uint32\245prose\331Adescriptors from the client; 0 as long as there is no feature fds\203"
-    "\244name\252blockLists\244type\246uint32\245prose\331Hblock lists without a name, those that servers and sockets still use too\203"
+    "\244name\252blockLists\244type\246uint32\245prose\262ids of block lists\203"
     "\244name\244Poll\245prose\3317How many events to fetch, and how long to wait for one.\246fields\222\203"
     "\244name\243max\244type\246uint32\245prose\331%events at most, 1 or more; default 64\203"
     "\244name\244wait\244type\246uint32\245prose\3317milliseconds to wait for the first, 0..60000; default 0\203"
@@ -1112,7 +1339,51 @@ const struct nb_slice nb_description = SLICE(
     "\244name\255remoteAddress\244type\246string\245prose\331 of the peer's end, an IP address\203"
     "\244name\252remotePort\244type\246uint32\245prose\261of the peer's end\203"
     "\244name\254remoteFamily\244type\246string\245prose\260\042IPv4\042 or \042IPv6\042\203"
-    "\244name\244rule\244type\246string\245prose\331ethe rule that blocks the address, in the words of blockList.rules; absent: maxConnections was reached\246errors\334\000 \202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\236\202"
+    "\244name\244rule\244type\246string\245prose\331ethe rule that blocks the address, in the words of blockList.rules; absent: maxConnections was reached\203"
+    "\244name\257BlockListCreate\245prose\240\246fields\222\203"
+    "\244name"
+    "\244name\244type\246string\245prose\331\2131 to 64 bytes: the list of that name, of the configuration or else of this uid's sessions, made if there is none; it goes with its last use\203"
+    "\244name\251mustExist\244type\244bool\245prose\331+ENOENT instead of making one; default false\203"
+    "\244name\260BlockListAddress\245prose\240\246fields\222\203"
+    "\244name\247address\244type\246string\245prose\331 an IP address; a zone is dropped\203"
+    "\244name\244type\244type\246string\245prose\331.of the address: \042ipv4\042, the default, or \042ipv6\042\203"
+    "\244name\256BlockListRange\245prose\240\246fields\224\203"
+    "\244name\245start\244type\246string\245prose\262the lowest address\203"
+    "\244name\243end\244type\246string\245prose\253the highest\203"
+    "\244name\244type\244type\246string\245prose\331(of start: \042ipv4\042, the default, or \042ipv6\042\203"
+    "\244name\247endType\244type\246string\245prose\267of end; default as type\203"
+    "\244name\257BlockListSubnet\245prose\240\246fields\223\203"
+    "\244name\243net\244type\246string\245prose\260an address in it\203"
+    "\244name\246prefix\244type\246number\245prose\331 bits that count: 0..32 or 0..128\203"
+    "\244name\244type\244type\246string\245prose\331&of net: \042ipv4\042, the default, or \042ipv6\042\203"
+    "\244name\255BlockListRule\245prose\240\246fields\221\203"
+    "\244name\244rule\244type\246string\245prose\331f\042192.0.2.1\042, \042192.0.2.0/24\042 or \042192.0.2.1-192.0.2.9\042, IPv6 as well; or in the words of blockList.rules\203"
+    "\244name\256BlockListRules\245prose\240\246fields\221\203"
+    "\244name\245rules\244type\250string[]\245prose\277each as in blockList.removeRule\203"
+    "\244name\255BlockListLoad\245prose\240\246fields\223\203"
+    "\244name\244data\244type\247payload\245prose\331;at most maxWrite bytes; docs/block-list.md has both formats\203"
+    "\244name\246format\244type\246string\245prose\276\042text\042, the default, or \042json\042\203"
+    "\244name\247replace\244type\244bool\245prose\331Gthe rules take the place of all that were there, at once; default false\203"
+    "\244name\262BlockListAddresses\245prose\240\246fields\222\203"
+    "\244name\251addresses\244type\250string[]\245prose\254IP addresses\203"
+    "\244name\244type\244type\246string\245prose\331.of all of them: \042ipv4\042, the default, or \042ipv6\042\203"
+    "\244name\255BlockListPart\245prose\331%Which rules, counted from the newest.\246fields\222\203"
+    "\244name\246offset\244type\246uint32\245prose\331/rules to leave out, at most maxRules; default 0\203"
+    "\244name\245limit\244type\246uint32\245prose\272rules at most; default all\204"
+    "\244name\245Rules\245prose\240\246fields\221\203"
+    "\244name\245rules\244type\250string[]\245prose\245texts\244bare\303\204"
+    "\244name\244Hits\245prose\240\246fields\221\203"
+    "\244name\245rules\244type\252RuleHits[]\245prose\261one for each rule\244bare\303\203"
+    "\244name\250RuleHits\245prose\240\246fields\222\203"
+    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\203"
+    "\244name\244hits\244type\246uint53\245prose\3312connections and matches that it was the reason for\204"
+    "\244name\250Booleans\245prose\240\246fields\221\203"
+    "\244name\246values\244type\246bool[]\245prose\262true or false each\244bare\303\204"
+    "\244name\245Count\245prose\240\246fields\221\203"
+    "\244name\245count\244type\246uint53\245prose\262a number from 0 on\244bare\303\203"
+    "\244name\245Match\245prose\240\246fields\222\203"
+    "\244name\247blocked\244type\244bool\245prose\266whether a rule matches\203"
+    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000 \202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\236\202"
     "\244name\250maxWrite\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\202"
     "\244name\250maxFrame\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\202"
     "\244name\250maxDepth\245prose\331,arrays and maps within each other; 16. Fatal\202"
@@ -1125,5 +1396,5 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247outHigh\245prose\331fbytes waiting for the client above which its sockets are not read and its servers do not accept; 1 MiB\202"
     "\244name\246outLow\245prose\331%bytes below which both go on; 256 KiB\202"
     "\244name\254stallTimeout\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED\202"
-    "\244name\255maxBlockLists\245prose\331Zblock lists of the session, those in use by its servers and sockets too; 256. ERR_NB_LIMIT\202"
-    "\244name\250maxRules\245prose\331*rules in all of these; 65536. ERR_NB_LIMIT");
+    "\244name\255maxBlockLists\245prose\331`ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT\202"
+    "\244name\250maxRules\245prose\331irules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT");

@@ -46,6 +46,21 @@ enum nb_method_index {
     NB_METHOD_SERVER_UNREF,
     NB_METHOD_SERVER_INFO,
     NB_METHOD_SERVER_RELEASE,
+    NB_METHOD_BLOCK_LIST_CREATE,
+    NB_METHOD_BLOCK_LIST_ADD_ADDRESS,
+    NB_METHOD_BLOCK_LIST_ADD_RANGE,
+    NB_METHOD_BLOCK_LIST_ADD_SUBNET,
+    NB_METHOD_BLOCK_LIST_CHECK,
+    NB_METHOD_BLOCK_LIST_RULES,
+    NB_METHOD_BLOCK_LIST_RELEASE,
+    NB_METHOD_BLOCK_LIST_ADD_RULES,
+    NB_METHOD_BLOCK_LIST_LOAD,
+    NB_METHOD_BLOCK_LIST_REMOVE_RULE,
+    NB_METHOD_BLOCK_LIST_CLEAR,
+    NB_METHOD_BLOCK_LIST_SIZE,
+    NB_METHOD_BLOCK_LIST_CHECK_MANY,
+    NB_METHOD_BLOCK_LIST_MATCH,
+    NB_METHOD_BLOCK_LIST_HITS,
     NB_METHOD_COUNT,
 };
 
@@ -91,6 +106,15 @@ union nb_params {
     nb_ServerCreate server_create;
     nb_ServerListen server_listen;
     nb_ServerSet server_set;
+    nb_BlockListCreate block_list_create;
+    nb_BlockListAddress block_list_address;
+    nb_BlockListRange block_list_range;
+    nb_BlockListSubnet block_list_subnet;
+    nb_BlockListPart block_list_part;
+    nb_BlockListRules block_list_rules;
+    nb_BlockListLoad block_list_load;
+    nb_BlockListRule block_list_rule;
+    nb_BlockListAddresses block_list_addresses;
 };
 
 union nb_result {
@@ -109,6 +133,11 @@ union nb_result {
     nb_SocketInfo socket_info;
     nb_Connections connections;
     nb_ServerInfo server_info;
+    nb_Rules rules;
+    nb_Count count;
+    nb_Booleans booleans;
+    nb_Match match;
+    nb_Hits hits;
 };
 
 union nb_event_body {
@@ -167,5 +196,20 @@ extern const struct nb_shape nb_shape_Connections;
 extern const struct nb_shape nb_shape_ServerInfo;
 extern const struct nb_shape nb_shape_ServerConnection;
 extern const struct nb_shape nb_shape_ServerDrop;
+extern const struct nb_shape nb_shape_BlockListCreate;
+extern const struct nb_shape nb_shape_BlockListAddress;
+extern const struct nb_shape nb_shape_BlockListRange;
+extern const struct nb_shape nb_shape_BlockListSubnet;
+extern const struct nb_shape nb_shape_BlockListRule;
+extern const struct nb_shape nb_shape_BlockListRules;
+extern const struct nb_shape nb_shape_BlockListLoad;
+extern const struct nb_shape nb_shape_BlockListAddresses;
+extern const struct nb_shape nb_shape_BlockListPart;
+extern const struct nb_shape nb_shape_Rules;
+extern const struct nb_shape nb_shape_Hits;
+extern const struct nb_shape nb_shape_RuleHits;
+extern const struct nb_shape nb_shape_Booleans;
+extern const struct nb_shape nb_shape_Count;
+extern const struct nb_shape nb_shape_Match;
 
 #endif

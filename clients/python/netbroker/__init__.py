@@ -6,6 +6,7 @@ servers themselves (`Socket`, `Server`), all over one `Session` (`connect`).
 """
 from .actor import Event
 from .address import SocketAddress, is_ip, is_ipv4, is_ipv6, socket_address
+from .block_list import BlockList, Match, RuleHits
 from .errors import BrokerError, NoBrokerError, SessionLost
 from .opening import connect, default_path
 from .server import Connection, Peer, Server, ServerInfo
@@ -26,12 +27,15 @@ __version__ = VERSION
 
 __all__ = [
     "Address",
+    "BlockList",
     "BrokerError",
     "Connection",
     "Endpoints",
     "Event",
+    "Match",
     "NoBrokerError",
     "Peer",
+    "RuleHits",
     "Server",
     "ServerInfo",
     "Session",

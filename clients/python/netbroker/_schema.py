@@ -55,6 +55,21 @@ METHODS = {
     "server.unref": Method(71, False, (), ()),
     "server.info": Method(72, False, (), ("listening", "maxConnections", "connections", "refed", "address", "family", "port", "path")),
     "server.release": Method(73, False, (), ()),
+    "blockList.create": Method(80, False, ("name", "mustExist"), ("id",)),
+    "blockList.addAddress": Method(81, False, ("address", "type"), ()),
+    "blockList.addRange": Method(82, False, ("start", "end", "type", "endType"), ()),
+    "blockList.addSubnet": Method(83, False, ("net", "prefix", "type"), ()),
+    "blockList.check": Method(84, False, ("address", "type"), ("value",)),
+    "blockList.rules": Method(85, False, ("offset", "limit"), ("rules",)),
+    "blockList.release": Method(86, False, (), ()),
+    "blockList.addRules": Method(87, False, ("rules",), ()),
+    "blockList.load": Method(88, True, ("data", "format", "replace"), ()),
+    "blockList.removeRule": Method(89, False, ("rule",), ("value",)),
+    "blockList.clear": Method(90, False, (), ()),
+    "blockList.size": Method(91, False, (), ("count",)),
+    "blockList.checkMany": Method(92, False, ("addresses", "type"), ("values",)),
+    "blockList.match": Method(93, False, ("address", "type"), ("blocked", "rule")),
+    "blockList.hits": Method(94, False, ("offset", "limit"), ("rules",)),
 }
 
 EVENTS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any, Dict, Optional, TypedDict
 
 from .actor import Remote
+from .block_list import BlockList, id_of
 from .names import StrPath, from_body, to_path
 from .session import Session
 from .socket import Address, Endpoints, Socket
@@ -35,7 +36,7 @@ class Server(Remote):
     """One server of the session.
 
     Events: `listening`, `connection` (a `Connection`), `drop` (Endpoints of one
-    that was turned away), `error`, `close`. Methods raise BrokerError, and
+    that was turned away, and the `rule` of a block list, if that was why), `error`, `close`. Methods raise BrokerError, and
     SessionLost when the session ends before the answer.
     """
 
@@ -54,11 +55,13 @@ class Server(Remote):
         max_connections: Optional[int] = None,
         read_chunk: Optional[int] = None,
         high_water_mark: Optional[int] = None,
+        block_list: Optional[BlockList] = None,
     ) -> "Server":
         """A new server, not listening; the options hold for the sockets it accepts.
 
         keep_alive_initial_delay: milliseconds; read_chunk and high_water_mark:
         bytes; max_connections: None is no limit, 0 turns everyone away.
+        Connections from addresses on block_list are dropped.
         """
         server = cls(session, session.new_target())
         session.add(server.target, server)
@@ -72,6 +75,7 @@ class Server(Remote):
             max_connections=max_connections,
             read_chunk=read_chunk,
             high_water_mark=high_water_mark,
+            block_list=id_of(block_list),
         )
         return server
 
@@ -86,10 +90,12 @@ class Server(Remote):
         readable_all: Optional[bool] = None,
         writable_all: Optional[bool] = None,
         ipv6_only: Optional[bool] = None,
+        block_list: Optional[BlockList] = None,
     ) -> Address:
         """Listens and says where: on a port (0 or None: any) or on a Unix path.
 
-        Without host: all addresses. backlog: connections waiting (511). Raises
+        Without host: all addresses. backlog: connections waiting (511).
+        block_list: instead of that of `create`. Raises
         OSError subclasses as the system's bind and listen would.
         """
         self._is_over = False
@@ -103,6 +109,7 @@ class Server(Remote):
             readable_all=readable_all,
             writable_all=writable_all,
             ipv6_only=ipv6_only,
+            block_list=id_of(block_list),
         )
         return from_body(address)  # type: ignore[return-value]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Dict, Optional, TypedDict, Union
 
 from .actor import Event, Remote
+from .block_list import BlockList, id_of
 from .errors import BrokerError
 from .names import StrPath, from_body, to_body, to_path
 from .session import Session
@@ -88,11 +89,13 @@ class Socket(Remote):
         onread: Optional[int] = None,
         high_water_mark: Optional[int] = None,
         encoding: Optional[str] = None,
+        block_list: Optional[BlockList] = None,
     ) -> "Socket":
         """A new socket, not connected.
 
         read_chunk, onread (both: the largest `data`) and high_water_mark are in bytes. With `auto_release=False` the
-        id outlives `close`, so that the socket can be connected again.
+        id outlives `close`, so that the socket can be connected again. Addresses on
+        block_list are not connected to.
         """
         socket = cls._new(session)
         socket._auto_release = auto_release is not False
@@ -104,6 +107,7 @@ class Socket(Remote):
             onread=_on_read(onread),
             high_water_mark=high_water_mark,
             encoding=encoding,
+            block_list=id_of(block_list),
         )
         return socket
 
@@ -120,6 +124,7 @@ class Socket(Remote):
         """`create` and `connect` in one round trip; options of both, as there."""
         socket = cls._new(session)
         options["onread"] = _on_read(options.get("onread"))
+        options["block_list"] = id_of(options.get("block_list"))
         body = to_body(port=port, host=host, path=None if path is None else to_path(path), **options)
         try:
             await session.request("net.createConnection", socket.target, body)
@@ -155,11 +160,13 @@ class Socket(Remote):
         keep_alive_initial_delay: Optional[float] = None,
         timeout: Optional[float] = None,
         onread: Optional[int] = None,
+        block_list: Optional[BlockList] = None,
     ) -> Endpoints:
         """Connects to host (default `localhost`) and port, or to a Unix path.
 
         family: 0, 4 or 6. keep_alive_initial_delay and timeout: milliseconds;
         timeout is that of `set_timeout`. onread: bytes of the largest `data`.
+        block_list: instead of that of `create`.
         Raises OSError subclasses as the system's connect would, gaierror when
         the name cannot be resolved.
         """
@@ -179,6 +186,7 @@ class Socket(Remote):
                 keep_alive_initial_delay=keep_alive_initial_delay,
                 timeout=timeout,
                 onread=_on_read(onread),
+                block_list=id_of(block_list),
             )
         )
 

@@ -2,11 +2,11 @@
 import inspect
 
 import pytest
-from netbroker import Server, Session, Socket, address
+from netbroker import BlockList, Server, Session, Socket, address
 from netbroker._schema import EVENTS, METHODS
 from netbroker.names import from_body, to_body, to_camel, to_path, to_snake
 
-CLASSES = {"session": Session, "socket": Socket, "server": Server, "net": address}
+CLASSES = {"session": Session, "socket": Socket, "server": Server, "net": address, "blockList": BlockList}
 NAMES = {"isIP": "is_ip", "isIPv4": "is_ipv4", "isIPv6": "is_ipv6"}  # as Python writes acronyms
 ELSEWHERE = {
     "session.poll",  # for programs that cannot take events

@@ -22,6 +22,8 @@ enum { LONG_BIN = 48, WATCHED_FD = 200 };
 struct nb_limits broker_limits = NB_LIMITS_DEFAULT;
 struct nb_loop *broker_loop;
 
+struct nb_lists broker_lists;
+
 static struct nb_runtime runtime;
 static struct nb_actor_id host;
 static atomic_uint load;
@@ -34,7 +36,8 @@ void broker_start(void)
     nb_log_set_level(NB_LOG_ERROR);
     ck_assert_int_eq(nb_runtime_init(&runtime, 0), 0);
     broker_loop = &runtime.loops[0];
-    struct nb_host *new = nb_host_new(broker_loop, &broker_limits, &load);
+    nb_lists_init(&broker_lists, broker_limits.max_block_lists, broker_limits.max_rules);
+    struct nb_host *new = nb_host_new(broker_loop, &broker_limits, &broker_lists, &load);
     ck_assert_ptr_nonnull(new);
     host = new->actor.id;
 }
@@ -101,6 +104,7 @@ void broker_wait_for_its_end(void)
     nb_runtime_end(&runtime);
     nb_runtime_run(&runtime);
     nb_runtime_finish(&runtime);
+    nb_lists_finish(&broker_lists);
 }
 
 void broker_end(void)

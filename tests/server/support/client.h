@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 /* The one broker of a test process. */
+extern struct nb_lists broker_lists;
 extern struct nb_limits broker_limits; /* change them before broker_start */
 extern struct nb_loop *broker_loop;
 
