@@ -129,6 +129,7 @@ START_TEST(the_first_bad_element_is_named)
     check_fault("[\"\\n1.1.1.1\"]", 1, "not an IP address");
     check_fault("[\"1.1.1.1\t\"]", 1, "not a string that could be a rule");
     check_fault("[\"\\x\"]", 1, "not a string that could be a rule");
+    check_fault("[\"\x7f\"]", 1, "not a string that could be a rule");
     check_fault("[\"\xff\"]", 1, "not a string that could be a rule");
     check_saved("[\"Address: IPv4 9.9.9.9\"]\n");
     nb_block_list_free(list);
@@ -137,11 +138,15 @@ END_TEST
 
 START_TEST(a_nul_ends_nothing)
 {
-    static const char text[] = "[\"1.1.1.1\"]\0", inside[] = "[\0]";
+    static const char text[] = "[\"1.1.1.1\"]\0", inside[] = "[\0]",
+                      in_escape[] = "[\"\\u00\0"
+                                    "31\"]";
     open_list();
     ck_assert_int_eq(nb_block_list_load_json(list, text, sizeof text - 1, 9, &fault), -EINVAL);
     ck_assert_str_eq(fault.reason, "more text after the array");
     ck_assert_int_eq(nb_block_list_load_json(list, inside, sizeof inside - 1, 9, &fault), -EINVAL);
+    ck_assert_int_eq(nb_block_list_load_json(list, in_escape, sizeof in_escape - 1, 9, &fault), -EINVAL);
+    ck_assert_str_eq(fault.reason, "not a string that could be a rule");
     ck_assert_int_eq(nb_block_list_load_json(list, NULL, 0, 9, &fault), -EINVAL);
     nb_block_list_free(list);
 }
