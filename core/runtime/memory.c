@@ -42,6 +42,11 @@ void *nb_realloc(void *memory, size_t size)
     return is_to_fail() ? NULL : realloc(memory, size);
 }
 
+void *nb_malloc_aligned(size_t alignment, size_t size)
+{
+    return is_to_fail() ? NULL : counted(aligned_alloc(alignment, size));
+}
+
 void nb_free(void *memory)
 {
     if (memory)

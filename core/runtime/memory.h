@@ -14,6 +14,9 @@ void *nb_calloc(size_t count, size_t size);
 void *nb_realloc(void *memory, size_t size);
 void nb_free(void *memory);
 
+/* As aligned_alloc: alignment is a power of two, size a multiple of it. */
+void *nb_malloc_aligned(size_t alignment, size_t size);
+
 /* Calls that asked for memory so far, in the whole process. */
 uint64_t nb_memory_requests(void);
 

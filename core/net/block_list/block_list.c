@@ -14,8 +14,8 @@ struct nb_block_list *nb_block_list_new(void)
 
 static void clear_maps(struct nb_block_list *list)
 {
-    nb_map4_clear(&list->map4);
-    nb_map6_clear(&list->map6);
+    nb_arena_clear(&list->arena);
+    list->map4 = list->map6 = (struct nb_map){0};
 }
 
 void nb_block_list_clear(struct nb_block_list *list)
@@ -41,8 +41,7 @@ size_t nb_block_list_size(const struct nb_block_list *list)
 
 size_t nb_block_list_memory(const struct nb_block_list *list)
 {
-    return sizeof *list + nb_rule_log_memory(&list->log) + nb_hits_memory(&list->hits) + list->map4.memory +
-           list->map6.memory;
+    return sizeof *list + nb_rule_log_memory(&list->log) + nb_hits_memory(&list->hits) + list->arena.memory;
 }
 
 /* ---- making the maps ---- */
@@ -86,8 +85,8 @@ static int build_from_spans(struct nb_block_list *list, struct spans *spans)
     if (!spans->four || !spans->six)
         return -ENOMEM;
     fill_spans(&list->log, spans);
-    int status = nb_map4_build(&list->map4, spans->four, spans->count4);
-    return status < 0 ? status : nb_map6_build(&list->map6, spans->six, spans->count6);
+    int status = nb_map4_build(&list->map4, &list->arena, spans->four, spans->count4);
+    return status < 0 ? status : nb_map6_build(&list->map6, &list->arena, spans->six, spans->count6);
 }
 
 int nb_block_list_build(struct nb_block_list *list)
@@ -109,9 +108,11 @@ static int paint(struct nb_block_list *list, uint32_t number)
     struct nb_rule_spans rule = nb_rule_log_spans(&list->log, number);
     int status = 0;
     if (rule.has4)
-        status = nb_map4_paint(&list->map4, &(struct nb_span4){rule.first4, rule.last4, number + 1});
+        status =
+            nb_map4_paint(&list->map4, &list->arena, &(struct nb_span4){rule.first4, rule.last4, number + 1});
     if (status == 0 && rule.has6)
-        status = nb_map6_paint(&list->map6, &(struct nb_span6){rule.first6, rule.last6, number + 1});
+        status =
+            nb_map6_paint(&list->map6, &list->arena, &(struct nb_span6){rule.first6, rule.last6, number + 1});
     return status;
 }
 

@@ -16,6 +16,7 @@
 struct nb_block_list {
     struct nb_rule_log log;
     struct nb_hits hits;
+    struct nb_arena arena; /* the maps' nodes */
     struct nb_map map4, map6;
     bool has_no_maps;
 };

@@ -13,12 +13,19 @@ struct gap {
 struct gaps {
     struct nb_block_list *list;
     bool is_4;
+    uint32_t owner; /* the removed one */
     unsigned count;
     struct gap gaps[NB_GAPS_MAX]; /* in order */
 };
 
-static int add_gap(struct gaps *gaps, nb_key6 first, nb_key6 last)
+static int add_gap(struct gaps *gaps, nb_key6 first, nb_key6 last, uint32_t owner)
 {
+    if (owner != gaps->owner)
+        return 0;
+    if (gaps->count && gaps->gaps[gaps->count - 1].last + 1 == first) {
+        gaps->gaps[gaps->count - 1].last = last;
+        return 0;
+    }
     if (gaps->count == NB_GAPS_MAX)
         return -E2BIG;
     gaps->gaps[gaps->count++] = (struct gap){first, last};
@@ -27,19 +34,20 @@ static int add_gap(struct gaps *gaps, nb_key6 first, nb_key6 last)
 
 static int add_gap4(void *context, const struct nb_span4 *part)
 {
-    return add_gap(context, part->first, part->last);
+    return add_gap(context, part->first, part->last, part->owner);
 }
 
 static int add_gap6(void *context, const struct nb_span6 *part)
 {
-    return add_gap(context, part->first, part->last);
+    return add_gap(context, part->first, part->last, part->owner);
 }
 
 static int paint(struct gaps *gaps, nb_key6 first, nb_key6 last, uint32_t owner)
 {
     if (gaps->is_4)
-        return nb_map4_paint(&gaps->list->map4, &(struct nb_span4){(nb_key4)first, (nb_key4)last, owner});
-    return nb_map6_paint(&gaps->list->map6, &(struct nb_span6){first, last, owner});
+        return nb_map4_paint(&gaps->list->map4, &gaps->list->arena,
+                             &(struct nb_span4){(nb_key4)first, (nb_key4)last, owner});
+    return nb_map6_paint(&gaps->list->map6, &gaps->list->arena, &(struct nb_span6){first, last, owner});
 }
 
 /* Gives the rule what it covers of the gap at that place; what is left stays. */
@@ -98,17 +106,15 @@ static int fill(struct gaps *gaps, uint32_t before)
 
 static int uncover4(struct nb_block_list *list, const struct nb_rule_spans *spans, uint32_t number)
 {
-    struct gaps gaps = {.list = list, .is_4 = true};
-    struct nb_span4 span = {spans->first4, spans->last4, number + 1};
-    int status = nb_map4_visit(&list->map4, &span, add_gap4, &gaps);
+    struct gaps gaps = {.list = list, .is_4 = true, .owner = number + 1};
+    int status = nb_map4_visit(&list->map4, spans->first4, spans->last4, add_gap4, &gaps);
     return status < 0 ? status : fill(&gaps, number);
 }
 
 static int uncover6(struct nb_block_list *list, const struct nb_rule_spans *spans, uint32_t number)
 {
-    struct gaps gaps = {.list = list};
-    struct nb_span6 span = {spans->first6, spans->last6, number + 1};
-    int status = nb_map6_visit(&list->map6, &span, add_gap6, &gaps);
+    struct gaps gaps = {.list = list, .owner = number + 1};
+    int status = nb_map6_visit(&list->map6, spans->first6, spans->last6, add_gap6, &gaps);
     return status < 0 ? status : fill(&gaps, number);
 }
 

@@ -1,62 +1,76 @@
-/* The map of IPv6 addresses. */
+#include "memory.h"
 #include "owner_map.h"
+#include "trie6.h"
 
-#include "clones.h"
-#include "sizes.h"
+#include <stdlib.h>
 
 #define KEY nb_key6
-#define WORD uint64_t
-#define KEY_WORDS 2
-#define GROUP 4
-#define LEAF_KEYS NB_LEAF_KEYS6
-#define FANOUT NB_FANOUT6
-#define NAME(x) nb_map6_##x
 #define SPAN struct nb_span6
+#define KEY_MAX (~(nb_key6)0)
+#include "sweep.inc.h"
 
-/* The high halves of all keys come before the low ones: most searches need no others. */
-typedef uint64_t group __attribute__((vector_size(32), aligned(8), may_alias));
-
-static inline KEY key_at(const WORD *keys, unsigned capacity, unsigned at)
+int nb_map6_paint(struct nb_map *map, struct nb_arena *arena, const struct nb_span6 *span)
 {
-    return (KEY)keys[at] << 64 | keys[capacity + at];
+    struct nb_trie6_span painted = {span->first, span->last, span->owner};
+    return nb_trie6_paint(arena, &map->root, &painted);
 }
 
-static inline void set_key(WORD *keys, unsigned capacity, unsigned at, KEY key)
+static int compare_spans(const void *a, const void *b)
 {
-    keys[at] = (WORD)(key >> 64);
-    keys[capacity + at] = (WORD)key;
+    const struct nb_span6 *left = a, *right = b;
+    return (left->first > right->first) - (left->first < right->first);
 }
 
-static inline void move_keys(WORD *keys, unsigned capacity, unsigned to, unsigned from, unsigned count)
+static int sort_spans(struct nb_span6 *spans, size_t count)
 {
-    __builtin_memmove(keys + to, keys + from, count * sizeof *keys);
-    __builtin_memmove(keys + capacity + to, keys + capacity + from, count * sizeof *keys);
+    qsort(spans, count, sizeof *spans, compare_spans);
+    return 0;
 }
 
-static inline unsigned rank_low(const WORD *keys, unsigned first, unsigned end, WORD low)
+struct collector {
+    struct nb_trie6_boundary *all; /* room for two a span */
+    size_t count;
+};
+
+static int collect(void *context, nb_key6 key, uint32_t owner)
 {
-    while (first < end && keys[first] <= low)
-        first++;
-    return first;
+    struct collector *collector = context;
+    if (!collector->count || collector->all[collector->count - 1].owner != owner)
+        collector->all[collector->count++] = (struct nb_trie6_boundary){key, owner};
+    return 0;
 }
 
-static inline unsigned rank(const WORD *keys, unsigned capacity, unsigned count, KEY key)
+int nb_map6_build(struct nb_map *map, struct nb_arena *arena, struct nb_span6 *spans, size_t count)
 {
-    static const group positions = {0, 1, 2, 3};
-    WORD high = (WORD)(key >> 64);
-    group below = {0}, up_to = {0}, position = positions;
-    for (unsigned at = 0; at < count; at += GROUP) {
-        const group *here = (const group *)(keys + at);
-        group is_key = (group)(position < count);
-        below -= (group)(*here < high) & is_key;
-        up_to -= (group)(*here <= high) & is_key;
-        position += GROUP;
-    }
-    WORD first = below[0] + below[1] + below[2] + below[3];
-    WORD end = up_to[0] + up_to[1] + up_to[2] + up_to[3];
-    if (first == end)
-        return (unsigned)first;
-    return rank_low(keys + capacity, (unsigned)first, (unsigned)end, (WORD)key);
+    struct collector collector = {0};
+    if (!count)
+        return 0;
+    if (!are_sorted(spans, count) && sort_spans(spans, count) < 0)
+        return -ENOMEM;
+    if (!(collector.all = nb_malloc(2 * count * sizeof *collector.all)))
+        return -ENOMEM;
+    int status = sweep(spans, count, collect, &collector);
+    if (status == 0)
+        status = nb_trie6_build(arena, &map->root,
+                                (struct nb_trie6_part){.all = collector.all, .count = collector.count});
+    nb_free(collector.all);
+    return status;
 }
 
-#include "owner_map.inc.h"
+struct visit {
+    int (*visit)(void *context, const struct nb_span6 *part);
+    void *context;
+};
+
+static int visit_part(void *context, const struct nb_trie6_span *part)
+{
+    struct visit *visit = context;
+    return visit->visit(visit->context, &(struct nb_span6){part->first, part->last, part->owner});
+}
+
+int nb_map6_visit(const struct nb_map *map, nb_key6 first, nb_key6 last,
+                  int (*visit)(void *context, const struct nb_span6 *part), void *context)
+{
+    struct visit state = {visit, context};
+    return nb_trie6_visit_slot(visit_part, &state, map->root, 128, first, last);
+}

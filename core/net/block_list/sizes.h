@@ -7,11 +7,9 @@
 
 #ifndef NB_SMALL_BLOCK_LIST
 
-/* Keys of a full leaf and children of a full inner node, of the maps of IPv4 and of IPv6. */
+/* Keys of a full leaf of the IPv4 trie and of the IPv6 one. Two more must not be more than rank.h can search. */
 #define NB_LEAF_KEYS4 60
-#define NB_FANOUT4 64
 #define NB_LEAF_KEYS6 30
-#define NB_FANOUT6 32
 
 #define NB_BUILD_FROM 64 /* more rules than that at once, if there are not four times as many, are built */
 #define NB_TIDY_FROM 64 /* removed rules, if they are half of all */
@@ -20,9 +18,7 @@
 #else
 
 #define NB_LEAF_KEYS4 5
-#define NB_FANOUT4 4
 #define NB_LEAF_KEYS6 4
-#define NB_FANOUT6 4
 #define NB_BUILD_FROM 3
 #define NB_TIDY_FROM 3
 #define NB_GAPS_MAX 4

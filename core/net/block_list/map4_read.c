@@ -1,0 +1,35 @@
+#define NB_TRIES_ARE_READ_ONLY
+#include "owner_map_read.h"
+#include "trie4.h"
+
+enum { LANES = 16, PREFETCHED = 192 };
+
+uint32_t NB_READ(nb_map4_owner)(const struct nb_map *map, nb_key4 key)
+{
+    return nb_trie4_owner(map->root, key);
+}
+
+bool NB_READ(nb_map4_check)(const struct nb_map *map, nb_key4 key)
+{
+    return nb_trie4_check_slot(nb_trie4_find(map->root, key), key);
+}
+
+/* The leaves of all lanes are on their way from memory before the first one is looked into. */
+static void check_lanes(const struct nb_map *map, const nb_key4 *keys, unsigned count, bool *ret_owned)
+{
+    nb_slot slots[LANES];
+    for (unsigned lane = 0; lane < count; lane++) {
+        slots[lane] = nb_trie4_find(map->root, keys[lane]);
+        if (nb_slot_is_leaf(slots[lane]))
+            for (size_t at = 0; at < PREFETCHED; at += 64)
+                __builtin_prefetch((const char *)nb_slot_address(slots[lane]) + at);
+    }
+    for (unsigned lane = 0; lane < count; lane++)
+        ret_owned[lane] = nb_trie4_check_slot(slots[lane], keys[lane]);
+}
+
+void NB_READ(nb_map4_check_many)(const struct nb_map *map, const nb_key4 *keys, size_t count, bool *ret_owned)
+{
+    for (size_t at = 0; at < count; at += LANES)
+        check_lanes(map, keys + at, count - at < LANES ? (unsigned)(count - at) : LANES, ret_owned + at);
+}
