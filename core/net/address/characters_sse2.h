@@ -13,25 +13,26 @@ static inline nb_characters nb_characters_load(const char *text, size_t length)
     return _mm_cvtsi64_si128((long long)nb_load_few(text, length));
 }
 
-static inline void nb_characters_store(nb_characters characters, char ret_text[16])
-{
-    _mm_storeu_si128((__m128i *)ret_text, characters);
-}
-
-/* 'A' to 'Z' as 'a' to 'z', and what no letter becomes one. */
-static inline nb_characters nb_characters_lower(nb_characters characters)
-{
-    return _mm_or_si128(characters, _mm_set1_epi8(0x20));
-}
-
 static inline uint64_t nb_characters_equal(nb_characters characters, char c)
 {
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(characters, _mm_set1_epi8(c)));
 }
 
-static inline uint64_t nb_characters_between(nb_characters characters, char first, char last)
+static inline nb_characters nb_are_between(nb_characters characters, char first, char last)
 {
     nb_characters above = _mm_sub_epi8(characters, _mm_set1_epi8(first));
-    nb_characters least = _mm_min_epu8(above, _mm_set1_epi8((char)(last - first)));
-    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(above, least));
+    return _mm_cmpeq_epi8(above, _mm_min_epu8(above, _mm_set1_epi8((char)(last - first))));
+}
+
+static inline uint64_t nb_characters_between(nb_characters characters, char first, char last)
+{
+    return (unsigned)_mm_movemask_epi8(nb_are_between(characters, first, last));
+}
+
+/* 0-9 a-f A-F; the bit between small and capital letters makes no letter of what is none. */
+static inline uint64_t nb_characters_hex(nb_characters characters)
+{
+    nb_characters small = _mm_or_si128(characters, _mm_set1_epi8('a' - 'A'));
+    nb_characters digits = nb_are_between(characters, '0', '9'), letters = nb_are_between(small, 'a', 'f');
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(digits, letters));
 }

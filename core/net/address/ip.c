@@ -97,27 +97,38 @@ static inline void read_v4(const char *text, size_t length, uint64_t dots, uint8
     ret_bytes[3] = decimal_before(text + length, (unsigned)length - third - 1);
 }
 
-/* Sixteen characters a time; the last ones are looked at twice rather than any beyond the end. */
+/* Adds up to sixteen characters; true while there is no other among them. */
+static inline bool look_at(struct front *front, const char *text, size_t at, size_t length)
+{
+    nb_characters characters = nb_characters_load(text + at, length);
+    uint64_t hex = nb_characters_hex(characters);
+    uint64_t colons = nb_characters_equal(characters, ':');
+    uint64_t dots = nb_characters_equal(characters, '.');
+    front->hex |= hex << at;
+    front->colons |= colons << at;
+    front->dots |= dots << at;
+    return (hex | colons | dots) == 0xffff;
+}
+
+static size_t lesser(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The last sixteen overlap those before rather than that anything beyond the end is read. */
 static inline struct front look_at_front(const char *text, size_t length)
 {
     struct front front = {0};
-    uint64_t others = 0;
-    for (size_t at = 0; at < length && at <= V6_MAX && !others; at += 16) {
-        if (at && at + 16 > length)
-            at = length - 16;
-        nb_characters characters = nb_characters_load(text + at, length - at);
-        uint64_t hex = nb_characters_between(characters, '0', '9') |
-                       nb_characters_between(nb_characters_lower(characters), 'a', 'f');
-        uint64_t colons = nb_characters_equal(characters, ':');
-        uint64_t dots = nb_characters_equal(characters, '.');
-        others = ~(hex | colons | dots) & 0xffff;
-        front.hex |= hex << at;
-        front.colons |= colons << at;
-        front.dots |= dots << at;
-    }
+    if (length < 16)
+        look_at(&front, text, 0, length);
+    else if (look_at(&front, text, 0, 16) && length > 16 &&
+             look_at(&front, text, lesser(16, length - 16), 16) && length > 32)
+        look_at(&front, text, lesser(32, length - 16), 16);
     front.end = lowest(~(front.hex | front.colons | front.dots));
-    front.colons &= low_bits(front.end);
-    front.dots &= low_bits(front.end);
+    if (front.end < length) {
+        front.colons &= low_bits(front.end);
+        front.dots &= low_bits(front.end);
+    }
     return front;
 }
 
