@@ -3,7 +3,7 @@
  * inet_pton and the form in plain C in the same rounds. Medians of rounds in turn,
  * so that a busy machine slows all of them.
  *
- *   bench-address [--json | --inputs]
+ *   bench_address [--json | --inputs]
  *
  * --inputs prints the texts, so that others can be measured with the same ones.
  */
@@ -245,7 +245,7 @@ int main(int argc, char **argv)
 {
     const char *option = argc == 2 ? argv[1] : "";
     if (argc > 2 || (argc == 2 && strcmp(option, "--json") != 0 && strcmp(option, "--inputs") != 0)) {
-        fprintf(stderr, "usage: bench-address [--json | --inputs]\n");
+        fprintf(stderr, "usage: bench_address [--json | --inputs]\n");
         return EXIT_FAILURE;
     }
     if (strcmp(option, "--inputs") == 0)

@@ -1,6 +1,6 @@
-// Prints what bench-address measures, with Node's own net.isIP on the same texts beside it.
+// Prints what bench_address measures, with Node's own net.isIP on the same texts beside it.
 //
-//   node tests/bench/node_address.mjs build/tests/bench/bench-address
+//   node tests/bench/node_address.mjs build/tests/bench/bench_address
 
 import { execFileSync } from 'node:child_process';
 import net from 'node:net';
