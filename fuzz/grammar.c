@@ -119,30 +119,22 @@ bool grammar_v6(const char *text, size_t length, struct nb_ip *ret_ip)
     return true;
 }
 
-static const char *find_percent(const char *text, size_t length)
+const char *grammar_find_percent(const char *text, size_t length)
 {
     const char *found = length ? memchr(text, '%', length) : NULL;
     return found ? found : text + length;
 }
 
-/* 1*( ALPHA / DIGIT / "-" / "." / ":" ) */
-static bool is_zone(const char *zone, const char *end)
+/* [ "%" 1*( ALPHA / DIGIT / "-" / "." / ":" ) ] */
+bool grammar_is_zone(const char *text, size_t length)
 {
-    for (const char *c = zone; c < end; c++)
-        if (!is_within(*c, 'a', 'z') && !is_within(*c, 'A', 'Z') && !is_within(*c, '0', '9') && *c != '-' &&
-            *c != '.' && *c != ':')
+    for (size_t i = 1; i < length; i++) {
+        char c = text[i];
+        if (!is_within(c, 'a', 'z') && !is_within(c, 'A', 'Z') && !is_within(c, '0', '9') && c != '-' &&
+            c != '.' && c != ':')
             return false;
-    return zone < end;
-}
-
-bool grammar_parse(const char *text, size_t length, struct nb_ip *ret_ip, size_t *ret_zone_at)
-{
-    const char *end = text + length, *percent = find_percent(text, length);
-    *ret_zone_at = percent < end ? (size_t)(percent + 1 - text) : length;
-    if (grammar_v4(text, length, ret_ip))
-        return true;
-    return grammar_v6(text, (size_t)(percent - text), ret_ip) &&
-           (percent == end || is_zone(percent + 1, end));
+    }
+    return length == 0 || (text[0] == '%' && length > 1);
 }
 
 bool grammar_parse_as(const char *text, size_t length, int family, struct nb_ip *ret_ip)
@@ -151,5 +143,5 @@ bool grammar_parse_as(const char *text, size_t length, int family, struct nb_ip 
         return false;
     if (family == 4)
         return grammar_v4(text, length, ret_ip);
-    return grammar_v6(text, (size_t)(find_percent(text, length) - text), ret_ip);
+    return grammar_v6(text, (size_t)(grammar_find_percent(text, length) - text), ret_ip);
 }
