@@ -8,10 +8,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum {
-    CACHE_LINE = 64,
-    COPIED_TOGETHER = 256, /* rules */
-};
+enum { CACHE_LINE = 64 };
 
 /* What a reader does: nothing, or reading since it saw that phase. */
 enum { NOT_READING, PHASE_1, PHASE_2 };
@@ -161,25 +158,21 @@ bool nb_shared_list_match(struct nb_shared_list *list, unsigned reader, const st
 /*
  * Adds what only the other list has, its newest rules. The idle copy lags behind
  * like that when there was no memory for a change that readers could see already.
- * -ENOMEM: some may have been added.
  */
 static int catch_up(struct nb_block_list *list, const struct nb_block_list *with)
 {
-    struct nb_rule rules[COPIED_TOGETHER];
     struct nb_rule_walk walk = {0};
-    size_t has = nb_block_list_size(list), left = nb_block_list_size(with) - has;
-    for (; has && left; has--)
-        nb_block_list_oldest(with, &walk, &rules[0], NULL);
-    while (left) {
-        size_t count = left < COPIED_TOGETHER ? left : COPIED_TOGETHER;
-        for (size_t i = 0; i < count; i++)
-            nb_block_list_oldest(with, &walk, &rules[i], NULL);
-        int status = nb_block_list_add_all(list, rules, count);
-        if (status < 0)
-            return status;
-        left -= count;
-    }
-    return 0;
+    size_t lag = nb_block_list_size(with) - nb_block_list_size(list);
+    if (!lag)
+        return 0;
+    struct nb_rule *rules = nb_malloc(lag * sizeof *rules);
+    if (!rules)
+        return -ENOMEM;
+    for (size_t i = lag; i-- > 0;)
+        nb_block_list_newest(with, &walk, &rules[i], NULL);
+    int status = nb_block_list_add_all(list, rules, lag);
+    nb_free(rules);
+    return status;
 }
 
 static int add_to_both(struct nb_shared_list *list, const struct nb_rule *rules, size_t count)
