@@ -387,7 +387,7 @@ static int load_list(const struct nb_config *config, struct nb_lists *lists,
     struct nb_filter *filter = nb_lists_configure(lists, list->name);
     if (!filter)
         return UV_ENOMEM;
-    int status = nb_list_file_load(list->file, config->limits.max_file_rules, filter, &report);
+    int status = nb_list_load(list->file, config->limits.max_file_rules, filter, &report);
     *ret_loaded = report.identity;
     if (status < 0 && report.line)
         fprintf(stderr, "netbroker: block list %s: %s:%zu: %s\n", list->name, list->file, report.line,

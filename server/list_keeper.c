@@ -5,6 +5,7 @@
 #include "timer.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A file that is being written is left alone until it has been quiet for a while, but not for ever. */
@@ -65,10 +66,39 @@ static void stop(struct nb_actor *self)
 
 /* ---- loading ---- */
 
+static int read_and_replace(const char *path, uint32_t max_rules, struct nb_filter *filter,
+                            struct nb_block_list *list, struct nb_list_report *report)
+{
+    int status = nb_list_file_read(path, max_rules, list, report);
+    if (status == UV_ENOSPC)
+        snprintf(report->complaint, sizeof report->complaint, "more rules than the limit maxFileRules, %u",
+                 max_rules);
+    if (status < 0)
+        return status;
+    status = nb_filter_replace(filter, list);
+    if (status < 0)
+        snprintf(report->complaint, sizeof report->complaint, "%s", uv_strerror(status));
+    return status;
+}
+
+int nb_list_load(const char *path, uint32_t max_rules, struct nb_filter *filter,
+                 struct nb_list_report *ret_report)
+{
+    struct nb_block_list *list = nb_block_list_new();
+    if (!list) {
+        *ret_report = (struct nb_list_report){.complaint = "not enough memory"};
+        return UV_ENOMEM;
+    }
+    int status = read_and_replace(path, max_rules, filter, list, ret_report);
+    if (status < 0)
+        nb_block_list_free(list);
+    return status;
+}
+
 static void load(uv_work_t *work)
 {
     struct keeper *keeper = work->data;
-    keeper->status = nb_list_file_load(keeper->path, keeper->max_rules, keeper->filter, &keeper->report);
+    keeper->status = nb_list_load(keeper->path, keeper->max_rules, keeper->filter, &keeper->report);
 }
 
 static void tell(const struct keeper *keeper)

@@ -7,7 +7,16 @@
 #define NB_LIST_KEEPER_H
 
 #include "actor.h"
+#include "filter.h"
 #include "list_file.h"
+
+/*
+ * Puts the rules of the file in the place of those in the filter, at once; if
+ * anything is wrong with it, the old ones stay. Any thread; waits for the file
+ * system. Negative errno, with a complaint.
+ */
+int nb_list_load(const char *path, uint32_t max_rules, struct nb_filter *filter,
+                 struct nb_list_report *ret_report);
 
 /*
  * name, path: borrowed for the actor's life, as is the filter; loaded: what the

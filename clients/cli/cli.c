@@ -5,15 +5,16 @@
 #include <getopt.h>
 #include <string.h>
 
-static const struct nb_cli_command *const commands[] = {&nb_cli_call, &nb_cli_events, &nb_cli_connect,
-                                                        &nb_cli_listen};
+static const struct nb_cli_command *const commands[] = {&nb_cli_call,   &nb_cli_events, &nb_cli_connect,
+                                                        &nb_cli_listen, &nb_cli_block,  &nb_cli_ip};
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 static const struct option long_options[] = {
     {"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
     {"help", no_argument, NULL, 'h'},         {"keep-open", no_argument, NULL, 'k'},
     {"verbose", no_argument, NULL, 'v'},      {"ipv4", no_argument, NULL, '4'},
-    {"ipv6", no_argument, NULL, '6'},         {NULL, 0, NULL, 0},
+    {"ipv6", no_argument, NULL, '6'},         {"list", required_argument, NULL, 'l'},
+    {"name", required_argument, NULL, 'n'},   {NULL, 0, NULL, 0},
 };
 
 static const struct nb_cli_command *find(const char *name)
@@ -48,9 +49,13 @@ static void print_usage(FILE *out, const struct nb_cli_command *command)
         fprintf(out, "  -4, -6             IPv4 or IPv6 only\n");
     if (strchr(command->options, 'v'))
         fprintf(out, "  -v, --verbose      say on stderr what happens\n");
+    if (strchr(command->options, 'l'))
+        fprintf(out, "  -l, --list FILE    a list in a file: one rule a line, or JSON (*.json)\n"
+                     "  -n, --name NAME    a list of the running broker\n");
     fprintf(out, "  -h, --help\n\n"
                  "exit status: 0 done, 1 wrong arguments, 2 no broker, 3 the broker answered an\n"
-                 "error or the connection failed, 4 reading or writing here failed\n");
+                 "error or the connection failed, 4 reading or writing here failed,\n"
+                 "5 the answer is no: blocked; neither address nor subnet\n");
 }
 
 static bool set_option(const struct nb_cli_command *command, int letter, struct nb_cli_options *options)
@@ -65,6 +70,10 @@ static bool set_option(const struct nb_cli_command *command, int letter, struct 
         options->keep_open = true;
     else if (letter == 'v')
         options->verbose = true;
+    else if (letter == 'l')
+        options->list = optarg;
+    else if (letter == 'n')
+        options->name = optarg;
     else
         options->family = letter - '0';
     return true;
@@ -88,7 +97,8 @@ int nb_cli_main(int argc, char **argv)
     int letter;
     optind = 1;
     /* "+": options end at the first argument, so that JSON and negative numbers are safe. */
-    while ((letter = getopt_long(argc, argv, "+s:jhkv46", long_options, NULL)) != -1) {
+    const char *letters = strchr(command->options, 'l') ? "s:jhl:n:" : "+s:jhkv46";
+    while ((letter = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
         if (letter == 'h') {
             print_usage(stdout, command);
             return NB_CLI_OK;

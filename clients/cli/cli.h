@@ -15,6 +15,7 @@ enum nb_cli_status {
     NB_CLI_NO_BROKER = 2, /* the broker cannot be reached, or went away */
     NB_CLI_REFUSED = 3, /* the broker answered an error, or the connection failed */
     NB_CLI_LOCAL = 4, /* reading or writing here failed */
+    NB_CLI_NO = 5, /* the answer is no: blocked; neither address nor subnet */
 };
 
 /* `argv[0]` is the subcommand's name. The exit status; says on stderr what went wrong. */

@@ -13,19 +13,22 @@ struct nb_cli_options {
     bool keep_open; /* listen */
     bool verbose; /* connect, listen */
     int family; /* connect: 0, 4 or 6 */
+    const char *list; /* block: a file; NULL: none */
+    const char *name; /* block: a list of the broker; NULL: none */
 };
 
 struct nb_cli_command {
     const char *name;
     const char *arguments; /* for the usage line */
     const char *summary;
-    const char *options; /* short ones besides those of all: a subset of "46kv" */
+    const char *options; /* short ones besides those of all: a subset of "46klnv" */
     int min_arguments, max_arguments;
     /* `arguments` end with NULL. Gives an enum nb_cli_status. */
     int (*run)(const struct nb_cli_options *options, char **arguments);
 };
 
-extern const struct nb_cli_command nb_cli_call, nb_cli_events, nb_cli_connect, nb_cli_listen;
+extern const struct nb_cli_command nb_cli_call, nb_cli_events, nb_cli_connect, nb_cli_listen, nb_cli_block,
+    nb_cli_ip;
 
 /* Opens the session. NB_CLI_OK, or the status after saying why not. Without `events` its errors are reported. */
 int nb_cli_open(const struct nb_cli_options *options, const struct netbroker_session_events *events,

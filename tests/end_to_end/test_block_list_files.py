@@ -110,7 +110,7 @@ def test_a_file_that_goes_leaves_the_list_as_it_is(configured, rules_file):
     running, session = configured
     rules_file.unlink()
     os.kill(running.pid, signal.SIGHUP)
-    wait_until(lambda: logged(running, "block list not loaded", "no such file"), "a complaint")
+    wait_until(lambda: logged(running, "block list not loaded", "No such file"), "a complaint")
     assert session.request("blockList.size", 1) == 1
     rules_file.write_text("192.0.2.4\n")
     wait_for_rules(session, ["Address: IPv4 192.0.2.4"])
@@ -164,7 +164,7 @@ def test_a_bad_file_keeps_the_broker_from_starting(folder, rules_file):
     said = start_fails(folder, "--block-list", f"guests={rules_file}")
     assert f"block list guests: {rules_file}:3: " in said
     missing = folder / "missing.txt"
-    assert f"{missing}: no such file" in start_fails(folder, "--block-list", f"guests={missing}")
+    assert f"{missing}: No such file" in start_fails(folder, "--block-list", f"guests={missing}")
     assert "not a regular file" in start_fails(folder, "--block-list", f"guests={folder}")
     os.mkfifo(folder / "fifo")
     assert "not a regular file" in start_fails(folder, "--block-list", f"guests={folder / 'fifo'}")

@@ -21,7 +21,7 @@ from support import peers  # noqa: E402
 from support.broker import BINARY, Broker, wait_until  # noqa: E402
 from support.wire import DEADLINE  # noqa: E402
 
-USAGE, NO_BROKER, REFUSED, LOCAL = 1, 2, 3, 4
+USAGE, NO_BROKER, REFUSED, LOCAL, NO = 1, 2, 3, 4, 5
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +83,16 @@ def call(daemon, *arguments):
     ["call", "--keep-open", "session.ping"], ["call", "--nonsense", "session.ping"],
     ["connect"], ["connect", "nonsense"], ["connect", "host:99999"], ["connect", "host:"], ["connect", "host:-1"],
     ["listen"], ["listen", "99999"], ["listen", "x"], ["events", "session.ping", "nonsense"],
+    ["ip"], ["ip", "::1", "::2"], ["ip", "--list", "x", "::1"], ["block", "test"], ["block", "test", "::1"],
+    ["block", "test", "x", "--name", "y"], ["block", "add", "::1", "--name", "y"],
+    ["block", "test", "::1", "--name", "y", "--list", "z"], ["block", "--family", "4", "test", "::1"],
 ])
 def test_wrong_arguments_are_told_and_do_nothing(daemon, arguments):
     out, err = run(daemon, *arguments, status=USAGE)
     assert not out and err
 
 
-@pytest.mark.parametrize("name", ["call", "events", "connect", "listen"])
+@pytest.mark.parametrize("name", ["call", "events", "connect", "listen", "block", "ip"])
 def test_help_names_options_and_statuses(daemon, name):
     out, err = run(daemon, name, "--help")
     assert b"--socket" in out and b"exit status" in out and not err
@@ -97,10 +100,11 @@ def test_help_names_options_and_statuses(daemon, name):
 
 def test_the_program_lists_the_subcommands():
     listed = subprocess.run([BINARY, "--help"], capture_output=True, timeout=DEADLINE, check=True).stdout
-    assert all(name in listed for name in (b"call", b"events", b"connect", b"listen"))
+    assert all(name in listed for name in (b"call", b"events", b"connect", b"listen", b"block", b" ip "))
 
 
-@pytest.mark.parametrize("arguments", [["call", "session.ping"], ["events"], ["connect", "h:1"], ["listen", "0"]])
+@pytest.mark.parametrize("arguments", [["call", "session.ping"], ["events"], ["connect", "h:1"], ["listen", "0"],
+                                       ["block", "test", "::1", "--name", "x"]])
 def test_no_broker_has_a_status_of_its_own(arguments, tmp_path):
     name, *rest = arguments
     done = subprocess.run([BINARY, name, "--socket", tmp_path / "none", *rest], capture_output=True,
@@ -495,3 +499,77 @@ def test_a_request_by_hand_over_connect(daemon):
         out, _ = run(daemon, "connect", f"127.0.0.1:{server.server_port}", data=b"GET / HTTP/1.0\r\n\r\n")
         thread.join(DEADLINE)
     assert out.startswith(b"HTTP/1.0 200") and out.endswith(b"body")
+
+
+# ---- block, ip ----
+
+@pytest.fixture
+def rules(tmp_path):
+    path = tmp_path / "rules.txt"
+    path.write_text("10.0.0.0/8\n2001:db8::1-2001:db8::9  # a range\n192.0.2.7\n")
+    return path
+
+
+def test_block_test_says_which_rule_of_a_file(daemon, rules):
+    out, _ = run(daemon, "block", "test", "10.1.2.3", "--list", rules, status=NO)
+    assert out == b"10.1.2.3 is blocked\n  Subnet: IPv4 10.0.0.0/8\n  from 10.0.0.0 to 10.255.255.255\n"
+    out, _ = run(daemon, "block", "test", "::FFFF:192.0.2.7", "--list", rules, status=NO)
+    assert out == b"::ffff:192.0.2.7, which is 192.0.2.7, is blocked\n  Address: IPv4 192.0.2.7\n"
+    out, _ = run(daemon, "block", "--json", "test", "2001:db8::9%eth0", "--list", rules, status=NO)
+    assert json.loads(out) == {"address": "2001:db8::9", "blocked": True, "first": "2001:db8::1", "last": "2001:db8::9",
+                               "rule": "Range: IPv6 2001:db8::1-2001:db8::9"}
+    assert run(daemon, "block", "test", "11.1.2.3", "--list", rules)[0] == b"11.1.2.3 is not blocked\n"
+    assert json.loads(run(daemon, "block", "test", "-j", "::1", "--list", rules)[0]) == {"address": "::1", "blocked": False}
+
+
+def test_block_test_reads_json(daemon, tmp_path):
+    (tmp_path / "rules.json").write_text('["Subnet: IPv6 2001:db8::/32"]')
+    run(daemon, "block", "test", "2001:db8::1", "--list", tmp_path / "rules.json", status=NO)
+
+
+def test_a_file_that_is_no_list(daemon, rules, tmp_path):
+    rules.write_text("10.0.0.0/8\n10.0.0.0/99\n")
+    out, err = run(daemon, "block", "test", "10.0.0.1", "--list", rules, status=LOCAL)
+    assert not out and f"{rules}:2: ".encode() in err
+    assert b"No such file" in run(daemon, "block", "test", "::1", "--list", tmp_path / "none", status=LOCAL)[1]
+
+
+def test_block_test_asks_the_broker(daemon):
+    with running(daemon, "events", "--json") as keeper:
+        keeper.stdin.write(b'blockList.create 1 {"name": "cli"}\nblockList.addRules 1 {"rules": ["10.0.0.0/8"]}\n')
+        keeper.stdin.flush()
+        assert all(json.loads(keeper.stdout.readline())["result"] is not None for _ in range(2))
+        assert b"Subnet: IPv4 10.0.0.0/8\n" in run(daemon, "block", "test", "10.1.1.1", "--name", "cli", status=NO)[0]
+        run(daemon, "block", "test", "::1", "--name", "cli")
+        keeper.stdin.close()
+        assert keeper.wait(DEADLINE) == 0
+    assert b"ENOENT" in run(daemon, "block", "test", "::1", "--name", "cli", status=REFUSED)[1]
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("127.0.0.1", {"family": "IPv4", "address": "127.0.0.1", "scope": "loopback"}),
+    ("0.0.0.0", {"family": "IPv4", "address": "0.0.0.0", "scope": "unspecified"}),
+    ("8.8.8.8", {"family": "IPv4", "address": "8.8.8.8", "scope": "global"}),
+    ("2001:0DB8::01", {"family": "IPv6", "address": "2001:db8::1", "scope": "documentation"}),
+    ("fe80::1%eth0", {"family": "IPv6", "address": "fe80::1", "zone": "eth0", "scope": "link-local"}),
+    ("::ffff:a9fe:1", {"family": "IPv6", "address": "::ffff:169.254.0.1", "mapped": "169.254.0.1", "scope": "link-local"}),
+    ("2a00::1", {"family": "IPv6", "address": "2a00::1", "scope": "global"}),
+    ("172.16.5.6/12", {"family": "IPv4", "address": "172.16.5.6", "subnet": "172.16.0.0/12", "prefix": 12,
+                       "first": "172.16.0.0", "last": "172.31.255.255", "scope": "private"}),
+    ("ff00::/8", {"family": "IPv6", "address": "ff00::", "subnet": "ff00::/8", "prefix": 8, "first": "ff00::",
+                  "last": "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "scope": "multicast"}),
+    ("8.8.8.0/24", {"family": "IPv4", "address": "8.8.8.0", "subnet": "8.8.8.0/24", "prefix": 24, "first": "8.8.8.0",
+                    "last": "8.8.8.255", "scope": "global"}),
+    ("0.0.0.0/0", {"family": "IPv4", "address": "0.0.0.0", "subnet": "0.0.0.0/0", "prefix": 0, "first": "0.0.0.0",
+                   "last": "255.255.255.255", "scope": "several"}),
+])
+def test_ip_says_what_it_is(daemon, text, expected):
+    assert json.loads(run(daemon, "ip", "--json", text)[0]) == expected
+    lines = run(daemon, "ip", text)[0].decode().splitlines()
+    assert dict(line.split(None, 1) for line in lines) == {key: str(value) for key, value in expected.items()}
+
+
+@pytest.mark.parametrize("text", ["", "localhost", "127.1", "010.0.0.1", "::1::", "10.0.0.0/33", "::/129", "fe80::1%", "1.2.3.4 "])
+def test_ip_of_what_is_none(daemon, text):
+    out, err = run(daemon, "ip", text, status=NO)
+    assert not out and b"neither" in err

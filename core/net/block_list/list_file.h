@@ -2,7 +2,7 @@
 #ifndef NB_LIST_FILE_H
 #define NB_LIST_FILE_H
 
-#include "filter.h"
+#include "block_list.h"
 
 #include <sys/stat.h>
 
@@ -28,11 +28,10 @@ struct nb_list_report {
 };
 
 /*
- * Puts the rules of the file in the place of those in the filter, at once; if
- * anything is wrong with it, the old ones stay. Refuses what is no regular file,
- * and more than max_rules rules. Negative errno, with a complaint.
+ * Adds the rules of the file, all or none. Refuses what is no regular file, and
+ * more than max_rules rules (-ENOSPC). Negative errno, with a complaint.
  */
-int nb_list_file_load(const char *path, uint32_t max_rules, struct nb_filter *filter,
+int nb_list_file_read(const char *path, uint32_t max_rules, struct nb_block_list *list,
                       struct nb_list_report *ret_report);
 
 #endif

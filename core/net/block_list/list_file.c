@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
 enum { FIRST_ROOM = 64 << 10 };
 
@@ -44,15 +43,14 @@ bool nb_file_identity_equal(const struct nb_file_identity *a, const struct nb_fi
 
 static int complain(struct nb_list_report *report, int status)
 {
-    snprintf(report->complaint, sizeof report->complaint, "%s", uv_strerror(status));
+    snprintf(report->complaint, sizeof report->complaint, "%s", strerror(-status));
     return status;
 }
 
 static int complain_of_size(struct nb_list_report *report, uint32_t max_rules)
 {
-    snprintf(report->complaint, sizeof report->complaint, "more rules than maxFileRules (%u) allows",
-             max_rules);
-    return UV_ENOSPC;
+    snprintf(report->complaint, sizeof report->complaint, "more than %u rules", max_rules);
+    return -ENOSPC;
 }
 
 /* So much text has as many rules, but for comments; a file that grows on and on is not followed further. */
@@ -78,7 +76,7 @@ static int read_all(int fd, uint32_t max_rules, struct text *text, struct nb_lis
 {
     for (;;) {
         if (!make_room(text))
-            return complain(report, UV_ENOMEM);
+            return complain(report, -ENOMEM);
         ssize_t count = read(fd, text->bytes + text->length, text->room - text->length);
         if (count == 0)
             return 0;
@@ -99,7 +97,7 @@ static int read_regular(int fd, uint32_t max_rules, struct text *text, struct nb
     if (S_ISREG(status.st_mode))
         return read_all(fd, max_rules, text, report);
     snprintf(report->complaint, sizeof report->complaint, "not a regular file");
-    return UV_EINVAL;
+    return -EINVAL;
 }
 
 /* O_NONBLOCK: opening a FIFO would wait for its other end. */
@@ -152,33 +150,19 @@ static int parse(const char *path, const struct text *text, uint32_t max_rules, 
                  struct nb_list_report *report)
 {
     int status = (is_json(path) ? parse_json : parse_text)(list, text, max_rules, report);
-    return status == UV_ENOSPC ? complain_of_size(report, max_rules) : status;
+    return status == -ENOSPC ? complain_of_size(report, max_rules) : status;
 }
 
-static int load(const char *path, uint32_t max_rules, struct nb_filter *filter, struct nb_block_list *list,
-                struct nb_list_report *report)
-{
-    struct text text = {0};
-    int status = read_file(path, max_rules, &text, report);
-    if (status == 0)
-        status = parse(path, &text, max_rules, list, report);
-    nb_free(text.bytes);
-    if (status < 0)
-        return status;
-    report->rules = nb_block_list_size(list);
-    status = nb_filter_replace(filter, list);
-    return status < 0 ? complain(report, status) : 0;
-}
-
-int nb_list_file_load(const char *path, uint32_t max_rules, struct nb_filter *filter,
+int nb_list_file_read(const char *path, uint32_t max_rules, struct nb_block_list *list,
                       struct nb_list_report *ret_report)
 {
+    struct text text = {0};
     *ret_report = (struct nb_list_report){0};
-    struct nb_block_list *list = nb_block_list_new();
-    if (!list)
-        return complain(ret_report, UV_ENOMEM);
-    int status = load(path, max_rules, filter, list, ret_report);
-    if (status < 0)
-        nb_block_list_free(list);
+    int status = read_file(path, max_rules, &text, ret_report);
+    if (status == 0)
+        status = parse(path, &text, max_rules, list, ret_report);
+    if (status == 0)
+        ret_report->rules = nb_block_list_size(list);
+    nb_free(text.bytes);
     return status;
 }
