@@ -51,7 +51,6 @@ static void put(struct nb_arena *arena, void *memory, size_t grains)
     block->next = *place;
     *place = block;
     arena->has_free[(grains - 1) / 64] |= (uint64_t)1 << (grains - 1) % 64;
-    arena->free_memory += grains * NB_ARENA_GRAIN;
 }
 
 static void *take(struct nb_arena *arena, size_t grains)
@@ -62,7 +61,6 @@ static void *take(struct nb_arena *arena, size_t grains)
     *place = block->next;
     if (!block->next)
         arena->has_free[(grains - 1) / 64] &= ~((uint64_t)1 << (grains - 1) % 64);
-    arena->free_memory -= grains * NB_ARENA_GRAIN;
     return block;
 }
 
@@ -151,6 +149,7 @@ static void put_runs(struct nb_arena *arena, struct nb_arena_chunk *chunk)
 
 static void join_neighbours(struct nb_arena *arena)
 {
+    arena->freed = 0;
     if (add_marks(arena) == 0) {
         mark_all(arena);
         for (struct nb_arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->next)
@@ -217,7 +216,7 @@ void *nb_arena_alloc(struct nb_arena *arena, size_t size)
         block = cut_from_chunk(arena, grains * NB_ARENA_GRAIN);
     if (!block)
         block = cut_from_larger(arena, grains);
-    if (!block && arena->free_memory > arena->memory / 8) {
+    if (!block && arena->freed > arena->memory / 8) {
         join_neighbours(arena);
         block = take(arena, grains);
         if (!block)
@@ -230,7 +229,9 @@ void *nb_arena_alloc(struct nb_arena *arena, size_t size)
 
 void nb_arena_free(struct nb_arena *arena, void *block, size_t size)
 {
-    put(arena, block, round_up(size, NB_ARENA_GRAIN) / NB_ARENA_GRAIN);
+    size_t grains = round_up(size, NB_ARENA_GRAIN) / NB_ARENA_GRAIN;
+    arena->freed += grains * NB_ARENA_GRAIN;
+    put(arena, block, grains);
 }
 
 void nb_arena_clear(struct nb_arena *arena)

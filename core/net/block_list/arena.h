@@ -3,8 +3,8 @@
  * chunks are backed by huge pages where the system has them, as most of a check's
  * time in a large list is spent waiting for memory. One thread.
  *
- * A freed block serves the next one of its size, or a smaller one. When much is
- * free and nothing fits, neighbours are joined before a chunk is added.
+ * A freed block serves the next one of its size, or a smaller one. When much was
+ * freed and nothing fits, neighbours are joined before a chunk is added.
  */
 #ifndef NB_ARENA_H
 #define NB_ARENA_H
@@ -24,7 +24,7 @@ struct nb_arena {
     struct nb_arena_chunk *chunks; /* owned, the newest first */
     uint8_t *next, *end; /* what is left of the newest one */
     size_t memory; /* bytes of all chunks */
-    size_t free_memory; /* bytes of all free blocks */
+    size_t freed; /* bytes freed since neighbours were joined: enough of them pay for joining again */
     struct nb_arena_block *free[NB_ARENA_SIZES]; /* by size in grains, less one */
     uint64_t has_free[NB_ARENA_SIZES / 64]; /* a bit for each of them */
 };
