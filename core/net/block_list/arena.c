@@ -164,7 +164,7 @@ static void join_neighbours(struct nb_arena *arena)
 static size_t next_chunk_size(const struct nb_arena *arena)
 {
     size_t size = arena->memory / 8;
-    if (arena->memory >= HUGE_PAGE / 2)
+    if (arena->memory >= 4 * HUGE_PAGE)
         size = round_up(size, HUGE_PAGE);
     if (size < SMALL_CHUNK)
         size = SMALL_CHUNK;
