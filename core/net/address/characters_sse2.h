@@ -4,7 +4,7 @@
 typedef __m128i nb_characters;
 
 /* The first 16 characters, with zeroes behind the text's end; reads nothing beyond it. */
-static inline nb_characters nb_characters_load(const char *text, size_t length)
+NB_INLINE nb_characters nb_characters_load(const char *text, size_t length)
 {
     if (length >= 16)
         return _mm_loadu_si128((const __m128i *)text);
@@ -13,24 +13,24 @@ static inline nb_characters nb_characters_load(const char *text, size_t length)
     return _mm_cvtsi64_si128((long long)nb_load_few(text, length));
 }
 
-static inline uint64_t nb_characters_equal(nb_characters characters, char c)
+NB_INLINE uint64_t nb_characters_equal(nb_characters characters, char c)
 {
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(characters, _mm_set1_epi8(c)));
 }
 
-static inline nb_characters nb_are_between(nb_characters characters, char first, char last)
+NB_INLINE nb_characters nb_are_between(nb_characters characters, char first, char last)
 {
     nb_characters above = _mm_sub_epi8(characters, _mm_set1_epi8(first));
     return _mm_cmpeq_epi8(above, _mm_min_epu8(above, _mm_set1_epi8((char)(last - first))));
 }
 
-static inline uint64_t nb_characters_between(nb_characters characters, char first, char last)
+NB_INLINE uint64_t nb_characters_between(nb_characters characters, char first, char last)
 {
     return (unsigned)_mm_movemask_epi8(nb_are_between(characters, first, last));
 }
 
 /* 0-9 a-f A-F; the bit between small and capital letters makes no letter of what is none. */
-static inline uint64_t nb_characters_hex(nb_characters characters)
+NB_INLINE uint64_t nb_characters_hex(nb_characters characters)
 {
     nb_characters small = _mm_or_si128(characters, _mm_set1_epi8('a' - 'A'));
     nb_characters digits = nb_are_between(characters, '0', '9'), letters = nb_are_between(small, 'a', 'f');

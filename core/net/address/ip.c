@@ -53,7 +53,7 @@ static uint64_t above_255(nb_characters characters)
 }
 
 /* Four numbers up to 255 without leading zeroes; the dots tell where. */
-static inline bool is_v4(const char *text, size_t length, uint64_t *ret_dots)
+NB_INLINE bool is_v4(const char *text, size_t length, uint64_t *ret_dots)
 {
     if (length < V4_MIN || length > V4_MAX)
         return false;
@@ -88,7 +88,7 @@ static uint8_t decimal_before(const char *end, unsigned digits)
 }
 
 /* The first two numbers have four characters from their start, the last two up to their end. */
-static inline void read_v4(const char *text, size_t length, uint64_t dots, uint8_t *ret_bytes)
+NB_INLINE void read_v4(const char *text, size_t length, uint64_t dots, uint8_t *ret_bytes)
 {
     unsigned first = lowest(dots), second = lowest(without_lowest(dots)), third = highest(dots);
     ret_bytes[0] = decimal_at(text, first);
@@ -98,7 +98,7 @@ static inline void read_v4(const char *text, size_t length, uint64_t dots, uint8
 }
 
 /* Adds up to sixteen characters; true while there is no other among them. */
-static inline bool look_at(struct front *front, const char *text, size_t at, size_t length)
+NB_INLINE bool look_at(struct front *front, const char *text, size_t at, size_t length)
 {
     nb_characters characters = nb_characters_load(text + at, length);
     uint64_t hex = nb_characters_hex(characters);
@@ -116,14 +116,12 @@ static size_t lesser(size_t a, size_t b)
 }
 
 /* The last sixteen overlap those before rather than that anything beyond the end is read. */
-static inline struct front look_at_front(const char *text, size_t length)
+NB_INLINE struct front look_at_front(const char *text, size_t length)
 {
     struct front front = {0};
-    if (length < 16)
-        look_at(&front, text, 0, length);
-    else if (look_at(&front, text, 0, 16) && length > 16 &&
-             look_at(&front, text, lesser(16, length - 16), 16) && length > 32)
-        look_at(&front, text, lesser(32, length - 16), 16);
+    bool more = look_at(&front, text, 0, length);
+    for (size_t next = 16; more && next < length && next <= V6_MAX; next += 16)
+        more = look_at(&front, text, lesser(next, length - 16), 16);
     front.end = lowest(~(front.hex | front.colons | front.dots));
     if (front.end < length) {
         front.colons &= low_bits(front.end);
@@ -139,7 +137,7 @@ static unsigned tail_of(const struct front *front)
 }
 
 /* Groups of hex digits between single colons, but for one "::" in place of at least one group. */
-static inline bool is_colon_notation(uint64_t hex, uint64_t colons, unsigned length, bool has_tail)
+NB_INLINE bool is_colon_notation(uint64_t hex, uint64_t colons, unsigned length, bool has_tail)
 {
     uint64_t gap = colons & colons >> 1;
     uint64_t single = colons & ~gap & ~(gap << 1);
@@ -150,7 +148,7 @@ static inline bool is_colon_notation(uint64_t hex, uint64_t colons, unsigned len
     return !(others | too_long | (single & edges) | without_lowest(gap)) && (gap ? groups < 8 : groups == 8);
 }
 
-static inline bool is_v6(const char *text, const struct front *front)
+NB_INLINE bool is_v6(const char *text, const struct front *front)
 {
     if (front->end < V6_MIN || front->end > V6_MAX || !front->colons)
         return false;
