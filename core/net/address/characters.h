@@ -54,7 +54,7 @@ NB_INLINE uint64_t nb_load_rest(const char *text, size_t length)
     return nb_load8(text + length - 8) >> 8 * (15 - length) >> 8;
 }
 
-#if defined __SSE2__ && !defined NB_ADDRESS_PORTABLE
+#if defined __x86_64__ && !defined NB_ADDRESS_PORTABLE
 #include "characters_sse2.h"
 #else
 #include "characters_portable.h"
