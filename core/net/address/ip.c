@@ -97,10 +97,10 @@ NB_INLINE void read_v4(const char *text, size_t length, uint64_t dots, uint8_t *
     ret_bytes[3] = decimal_before(text + length, (unsigned)length - third - 1);
 }
 
-/* Adds up to sixteen characters; true while there is no other among them. */
-NB_INLINE bool look_at(struct front *front, const char *text, size_t at, size_t length)
+/* Adds up to sixteen characters from `at` on; true while there is no other among them. */
+NB_INLINE bool look_at(struct front *front, size_t at, const char *text, size_t length)
 {
-    nb_characters characters = nb_characters_load(text + at, length);
+    nb_characters characters = nb_characters_load(text, length);
     uint64_t hex = nb_characters_hex(characters);
     uint64_t colons = nb_characters_equal(characters, ':');
     uint64_t dots = nb_characters_equal(characters, '.');
@@ -119,9 +119,11 @@ static size_t lesser(size_t a, size_t b)
 NB_INLINE struct front look_at_front(const char *text, size_t length)
 {
     struct front front = {0};
-    bool more = look_at(&front, text, 0, length);
-    for (size_t next = 16; more && next < length && next <= V6_MAX; next += 16)
-        more = look_at(&front, text, lesser(next, length - 16), 16);
+    bool more = look_at(&front, 0, text, length);
+    for (size_t next = 16; more && next < length && next <= V6_MAX; next += 16) {
+        size_t at = lesser(next, length - 16);
+        more = look_at(&front, at, text + at, 16);
+    }
     front.end = lowest(~(front.hex | front.colons | front.dots));
     if (front.end < length) {
         front.colons &= low_bits(front.end);

@@ -5,7 +5,8 @@
  * Node has two readers of such text, and so has this file: the strict one behind
  * net.isIP (nb_ip_version, nb_ip_parse) and the one behind net.SocketAddress and
  * net.BlockList, which is told the family and takes any zone (nb_ip_parse_as).
- * Texts are borrowed for the call, need no NUL at their end, and may hold any bytes.
+ * Texts are borrowed for the call, need no NUL at their end, may hold any bytes, and
+ * may be NULL where they are empty.
  */
 #ifndef NB_IP_H
 #define NB_IP_H

@@ -286,6 +286,16 @@ START_TEST(nothing_is_written_on_failure)
 }
 END_TEST
 
+START_TEST(nothing_is_an_empty_text)
+{
+    struct nb_ip ip;
+    ck_assert_int_eq(nb_ip_version(NULL, 0), 0);
+    ck_assert(!nb_ip_parse(NULL, 0, &ip, NULL));
+    ck_assert(!nb_ip_parse_as(NULL, 0, 4, &ip));
+    ck_assert(!nb_ip_parse_as(NULL, 0, 6, &ip));
+}
+END_TEST
+
 START_TEST(there_are_two_families)
 {
     struct nb_ip ip = {.family = 9};
@@ -310,10 +320,11 @@ END_TEST
 int main(void)
 {
     return run_suite(
-        "ip", (const TTest *[]){
-                  texts_are_read_as_node_reads_them, what_node_cuts_off_is_read,
-                  short_texts_are_read_as_the_system_reads_them, numbers_are_read_as_the_system_reads_them,
-                  groups_are_read_as_the_system_reads_them, each_byte_is_what_it_is_anywhere,
-                  zones_are_letters_digits_and_three_signs, the_zone_is_where_it_is_said_to_be,
-                  nothing_is_written_on_failure, there_are_two_families, unused_bytes_are_zeroes, NULL});
+        "ip",
+        (const TTest *[]){texts_are_read_as_node_reads_them, what_node_cuts_off_is_read,
+                          short_texts_are_read_as_the_system_reads_them,
+                          numbers_are_read_as_the_system_reads_them, groups_are_read_as_the_system_reads_them,
+                          each_byte_is_what_it_is_anywhere, zones_are_letters_digits_and_three_signs,
+                          the_zone_is_where_it_is_said_to_be, nothing_is_written_on_failure,
+                          nothing_is_an_empty_text, there_are_two_families, unused_bytes_are_zeroes, NULL});
 }
