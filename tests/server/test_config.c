@@ -359,6 +359,38 @@ START_TEST(rules_have_a_number)
 }
 END_TEST
 
+START_TEST(block_lists_have_a_name_and_a_file)
+{
+    begin();
+    ck_assert_int_eq(load_file("[netbroker]\ndeny-connect = inside\n[block-list inside]\nfile = /a/b.txt\n"
+                               "[block-list out side]\nfile = c.json\n"),
+                     0);
+    ck_assert_uint_eq(config.list_count, 2);
+    ck_assert_str_eq(config.lists[0].name, "inside");
+    ck_assert_str_eq(config.lists[0].file, "/a/b.txt");
+    ck_assert_str_eq(config.lists[1].name, "out side");
+    ck_assert_str_eq(config.deny_connect, "inside");
+    ck_assert_str_eq(config.deny_accept, "");
+    end();
+}
+END_TEST
+
+START_TEST(a_list_that_is_denied_must_be_there)
+{
+    begin();
+    expect_complaint(load("--block-list=a=/x", "--deny-accept=b", NULL, NULL),
+                     "netbroker: deny-accept: there is no block list b");
+    ck_assert_int_eq(load("--block-list=a=/x", "--deny-accept=a", NULL, NULL), 0);
+    ck_assert_int_eq(load("--block-list=a=/x", "--block-list=a=/y=z", NULL, NULL), 0);
+    ck_assert_uint_eq(config.list_count, 1);
+    ck_assert_str_eq(config.lists[0].file, "/y=z"); /* the later one wins */
+    expect_complaint(load("--block-list=a", NULL, NULL, NULL), "--block-list: not a valid value: a");
+    expect_complaint(load("--block-list==/x", NULL, NULL, NULL), "not a valid value");
+    expect_complaint(load("--block-list=a=", NULL, NULL, NULL), "not a valid value");
+    end();
+}
+END_TEST
+
 START_TEST(help_names_every_setting)
 {
     static const char *const names[] = {"--socket",        "--config", "--workers",   "--log-level",
@@ -396,6 +428,8 @@ int main(void)
         a_file_that_is_not_there_is_named,
         limits_must_fit_together,
         rules_have_a_number,
+        block_lists_have_a_name_and_a_file,
+        a_list_that_is_denied_must_be_there,
         help_names_every_setting,
         NULL,
     };

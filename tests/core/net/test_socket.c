@@ -191,6 +191,77 @@ START_TEST(a_name_is_looked_up)
 }
 END_TEST
 
+static struct nb_filter *blocking(const char *text)
+{
+    struct nb_filter *filter;
+    struct nb_rule rule;
+    ck_assert_int_eq(nb_filter_new(NULL, false, &filter), 0);
+    ck_assert_ptr_null(nb_rule_parse(text, strlen(text), &rule));
+    ck_assert_int_eq(nb_filter_add(filter, &rule, 1), 0);
+    return filter;
+}
+
+/* The answer to the first lookup of a name, before the system's own comes: 127.0.0.2, then 127.0.0.1. */
+static void answer_with_two(void)
+{
+    struct nb_lookup_answer *answer = nb_message_new(driver_loop, &nb_lookup_answer_class);
+    *answer = (struct nb_lookup_answer){.message = answer->message, .ticket = 1, .count = 2};
+    for (unsigned i = 0; i < 2; i++)
+        answer->addresses[i] = (struct nb_endpoint){.ip = {.family = 4, .bytes = {127, 0, 0, i ? 1 : 2}}};
+    nb_send(driver_loop, socket_id, &answer->message);
+}
+
+START_TEST(a_blocked_address_leaves_the_next_one)
+{
+    struct nb_ip blocked = {.family = 4, .bytes = {127, 0, 0, 2}};
+    struct nb_rule rule;
+    begin();
+    driver_look(socket_id)->filter = blocking("127.0.0.2");
+    nb_SocketConnect params = {.has_port = true, .port = port};
+    DRIVE(socket_id, 1, SOCKET_CONNECT, socket_connect, &params);
+    answer_with_two();
+    expect_line("lookup 1");
+    expect_line("lookup 1");
+    peer = peer_accept(driver_loop, listener);
+    expect_line("connect 1");
+    expect_line("ready 1");
+    expect_line("answer 1");
+    ck_assert_uint_eq(driver_look(socket_id)->remote.ip.bytes[3], 1);
+    ck_assert(nb_filter_match(driver_look(socket_id)->filter, 0, &blocked, &rule));
+    end();
+}
+END_TEST
+
+START_TEST(when_all_are_blocked_the_first_is_told)
+{
+    begin();
+    driver_look(socket_id)->filter = blocking("127.0.0.0/8");
+    nb_SocketConnect params = {.has_port = true, .port = port};
+    DRIVE(socket_id, 1, SOCKET_CONNECT, socket_connect, &params);
+    answer_with_two();
+    expect_line("lookup 1");
+    expect_line("lookup 1");
+    expect_line("error 1 ERR_IP_BLOCKED");
+    expect_line("close 1 hadError read=0 written=0");
+    expect_line("answer 1 ERR_IP_BLOCKED");
+    end();
+}
+END_TEST
+
+START_TEST(what_the_configuration_denies)
+{
+    begin();
+    struct nb_filter *denied = blocking("127.0.0.1");
+    driver_account->deny_connect = denied;
+    connect_to_port(socket_id, 1, port);
+    expect_line("error 1 ERR_NB_POLICY");
+    expect_line("close 1 hadError read=0 written=0");
+    expect_line("answer 1 ERR_NB_POLICY");
+    end();
+    nb_filter_unref(denied);
+}
+END_TEST
+
 START_TEST(a_name_that_is_none)
 {
     begin();
@@ -1042,6 +1113,9 @@ int main(void)
         a_path_with_nobody,
         a_refused_connection,
         a_name_is_looked_up,
+        a_blocked_address_leaves_the_next_one,
+        when_all_are_blocked_the_first_is_told,
+        what_the_configuration_denies,
         a_name_that_is_none,
         an_even_id_that_is_known_has_events_before_the_answer,
         a_creation_whose_id_is_not_known_is_answered_first,
