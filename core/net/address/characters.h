@@ -14,7 +14,11 @@
 #include <string.h>
 
 /* Out of line, masks would go through memory, which takes longer than all that is done with them. */
+#ifdef __OPTIMIZE__
 #define NB_INLINE static inline __attribute__((always_inline))
+#else
+#define NB_INLINE static inline
+#endif
 
 /* Four or eight characters, the first in the lowest byte. */
 NB_INLINE uint32_t nb_load4(const char *text)
