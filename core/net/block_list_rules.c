@@ -278,7 +278,7 @@ static void answer_items(struct nb_block_list_actor *list, struct nb_command *co
         nb_texts_finish(&answer);
         nb_reply_throw(loop, &command->reply, no_memory());
     }
-    nb_encoder_finish(&head);
+    nb_free(head.data);
 }
 
 /* ---- checkMany ---- */
@@ -317,7 +317,7 @@ static void answer_check(struct nb_block_list_actor *list, struct nb_command *co
     for (uint32_t i = 0; i < count; i++)
         check->blocked[i] ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer);
     answer_items(list, command, &items, count);
-    nb_encoder_finish(&items);
+    nb_free(items.data);
 }
 
 void nb_on_block_list_check_many(struct nb_actor *self, struct nb_command **command)
@@ -409,7 +409,7 @@ static void answer_part(struct nb_actor *self, struct nb_command *command, bool 
         nb_reply_throw(self->loop, &command->reply, failure);
     else
         answer_items(list, command, &part.items, part.count);
-    nb_encoder_finish(&part.items);
+    nb_free(part.items.data);
 }
 
 void nb_on_block_list_rules(struct nb_actor *self, struct nb_command **command)

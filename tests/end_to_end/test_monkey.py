@@ -26,7 +26,7 @@ class Monkey:
         self.asked, self.ports, self.live = [], [1], set()
 
     def act(self):
-        action = self.random.choice([self.create, self.connect, self.connect, self.serve, self.listen, self.write, self.write,
+        action = self.random.choice([self.create, self.connect, self.list, self.filter, self.connect, self.serve, self.listen, self.write, self.write,
                                      self.command, self.command, self.end, self.read])
         action()
 
@@ -54,7 +54,8 @@ class Monkey:
         return self.random.choice([port, port, {"path": str(self.folder / f"{self.random.randrange(3)}")}])
 
     def options(self):
-        return {name: self.random.random() < 0.5 for name in ("allowHalfOpen", "noDelay") if self.random.random() < 0.5}
+        chosen = {name: self.random.random() < 0.5 for name in ("allowHalfOpen", "noDelay") if self.random.random() < 0.5}
+        return chosen | ({"blockList": self.any_id()} if self.random.random() < 0.2 else {})
 
     def create(self):
         self.ask("socket.create", self.fresh_id(), {"autoRelease": self.random.random() < 0.5})
@@ -67,6 +68,18 @@ class Monkey:
 
     def serve(self):
         self.ask("server.create", self.fresh_id(), self.options())
+
+    def list(self):
+        self.ask("blockList.create", self.fresh_id(), self.random.choice([{}, {"name": f"{self.random.randrange(3)}"}]))
+
+    def filter(self):
+        target, rule = self.any_id(), self.random.choice(["127.0.0.1", "127.0.0.0/8", "::1", "10.0.0.0-10.0.0.9", "x"])
+        self.ask(*self.random.choice([
+            ("blockList.addRules", target, {"rules": [rule] * self.random.randrange(100)}), ("blockList.clear", target),
+            ("blockList.addAddress", target, {"address": rule}), ("blockList.removeRule", target, {"rule": rule}),
+            ("blockList.load", target, rule), ("blockList.check", target, {"address": rule}), ("blockList.size", target),
+            ("blockList.match", target, {"address": rule}), ("blockList.rules", target), ("blockList.hits", target),
+            ("blockList.checkMany", target, {"addresses": [rule] * 50}), ("blockList.release", target)]))
 
     def listen(self):
         path = str(self.folder / f"{self.random.randrange(3)}")

@@ -57,6 +57,22 @@ static const char *const bodies[][2] = {
     {"server.release", "{}"},
     {"server.listen", "{'port':0,'host':'127.0.0.1'}"},
     {"server.listen", "{'port':0,'host':'localhost'}"},
+    {"blockList.addAddress", "{'address':'127.0.0.1'}"},
+    {"blockList.addRange", "{'start':'::1','end':'::9','type':'ipv6'}"},
+    {"blockList.addSubnet", "{'net':'127.0.0.0','prefix':99}"},
+    {"blockList.addRules", "{'rules':['192.0.2.0/24','2001:db8::/32','127.0.0.2']}"},
+    {"blockList.addRules", "{'rules':['192.0.2.0/24','nonsense']}"},
+    {"blockList.load", "'127.0.0.0/8',{'replace':true}"},
+    {"blockList.load", "'[]',{'format':'json','replace':true}"},
+    {"blockList.removeRule", "{'rule':'127.0.0.1'}"},
+    {"blockList.clear", "{}"},
+    {"blockList.check", "{'address':'127.0.0.1'}"},
+    {"blockList.checkMany", "{'addresses':['127.0.0.1','x']}"},
+    {"blockList.match", "{'address':'192.0.2.1'}"},
+    {"blockList.size", "{}"},
+    {"blockList.rules", "{'limit':2}"},
+    {"blockList.hits", "{}"},
+    {"blockList.release", "{}"},
 };
 
 static void send_command(const char *method, unsigned target, const char *body)
@@ -76,17 +92,26 @@ static void create(unsigned id)
 {
     char body[128];
     static const char *const hosts[] = {"127.0.0.1", "localhost", "no..name"};
-    unsigned kind = (unsigned)random() % 4;
-    snprintf(body, sizeof body, "{'port':%u,'host':'%s','allowHalfOpen':%s}", random() % 4 ? port : 1,
-             hosts[random() % 8 ? random() % 2 : 2], random() % 2 ? "true" : "false");
+    static const char *const names[] = {"{}", "{'name':'shared'}", "{'name':'other'}"};
+    unsigned kind = (unsigned)random() % 5, list = 1 + 2 * ((unsigned)random() % 12);
+    int used =
+        snprintf(body, sizeof body, "{'port':%u,'host':'%s','allowHalfOpen':%s", random() % 4 ? port : 1,
+                 hosts[random() % 8 ? random() % 2 : 2], random() % 2 ? "true" : "false");
+    if (kind < 2)
+        used = snprintf(body, sizeof body, "{'highWaterMark':5");
+    if (kind < 4)
+        snprintf(body + used, sizeof body - (size_t)used, list < 12 ? ",'blockList':%u}" : "}", list);
+    else
+        snprintf(body, sizeof body, "%s", names[random() % 3]);
     is_live[id] = true;
     has_ended[id] = has_closed[id] = false;
     target_of[sent] = id;
     client_send(&client, "[0,%u,'%s',[%u,%s]]", sent,
                 kind == 0   ? "socket.create"
                 : kind == 1 ? "server.create"
-                            : "net.createConnection",
-                id, kind < 2 ? "{}" : body);
+                : kind < 4  ? "net.createConnection"
+                            : "blockList.create",
+                id, body);
     sent++;
 }
 
@@ -116,7 +141,8 @@ static void take_answer(void)
     ck_assert_msg(!answers[msgid]++, "answered twice: %s", client.text);
     if (text_matches(client.text, "[1,*,nil,{'address':'127.0.0.1','family':'IPv4','port':*"))
         port = (uint16_t)client_number(&client, "port");
-    if (is_release[msgid] && text_matches(client.text, "[1,*,nil,*"))
+    bool was_released = is_release[msgid] && text_matches(client.text, "[1,*,nil,*");
+    if (was_released || text_matches(client.text, "[1,*'argument':'blockList'*")) /* so nothing was made */
         is_live[target_of[msgid]] = false;
 }
 

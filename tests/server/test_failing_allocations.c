@@ -274,6 +274,27 @@ static void talk_of_failures(void)
     hear("[1,7,{'code':'ERR_SOCKET_CLOSED'*");
 }
 
+static void talk_of_block_lists(void)
+{
+    ask("[0,1,'blockList.create',[1,{'name':'shared'}]]", "[1,1,nil,{'id':1}]");
+    ask("[0,2,'blockList.addRules',[1,{'rules':['127.0.0.0/8','::1','192.0.2.1-192.0.2.9']}]]",
+        "[1,2,nil,{}]");
+    ask("[0,3,'blockList.load',[1,'198.51.100.0/24\n']]", "[1,3,nil,{}]");
+    ask("[0,4,'blockList.load',[1,'[]',{'format':'json'}]]", "[1,4,nil,{}]");
+    ask("[0,5,'blockList.rules',[1]]", "[1,5,nil,['Subnet: IPv4 198.51.100.0/24',*");
+    ask("[0,6,'blockList.checkMany',[1,{'addresses':['::1','x'],'type':'ipv6'}]]", "[1,6,nil,[true,false]]");
+    ask("[0,7,'blockList.match',[1,{'address':'192.0.2.5'}]]", "[1,7,nil,{'blocked':true,'rule':*");
+    ask("[0,8,'blockList.hits',[1,{'limit':1}]]", "[1,8,nil,[*");
+    ask("[0,9,'net.createConnection',[3,{'port':9,'host':'127.0.0.1','blockList':1}]]",
+        "[2,'socket.error',[3,{'code':'ERR_IP_BLOCKED'*");
+    hear("[1,9,{'code':'ERR_IP_BLOCKED'*");
+    ask("[0,10,'blockList.removeRule',[1,{'rule':'::1'}]]", "[1,10,nil,true]");
+    ask("[0,11,'blockList.load',[1,'192.0.2.1',{'replace':true}]]", "[1,11,nil,{}]");
+    ask("[0,12,'blockList.clear',[1]]", "[1,12,nil,{}]");
+    ask("[0,13,'blockList.release',[1]]", "[1,13,nil,{}]");
+    ask("[0,14,'net.socketAddress',[0,{'address':'::1','family':'ipv6'}]]", "[1,14,nil,*");
+}
+
 /* ---- running them ---- */
 
 static void make_path(void)
@@ -336,21 +357,17 @@ CONVERSATION(talk_about_itself)
 CONVERSATION(talk_of_queues)
 CONVERSATION(talk_of_time)
 CONVERSATION(talk_of_failures)
+CONVERSATION(talk_of_block_lists)
 
 int main(void)
 {
     const TTest *const tests[] = {
-        talk_over_tcp_,
-        talk_over_tcp_with_a_name_,
-        talk_without_numbers_,
-        talk_over_a_path_,
-        talk_in_polls_,
-        talk_wrongly_,
-        talk_about_itself_,
-        talk_of_queues_,
-        talk_of_time_,
-        talk_of_failures_,
-        NULL,
+        talk_over_tcp_,        talk_over_tcp_with_a_name_,
+        talk_without_numbers_, talk_over_a_path_,
+        talk_in_polls_,        talk_wrongly_,
+        talk_about_itself_,    talk_of_queues_,
+        talk_of_time_,         talk_of_failures_,
+        talk_of_block_lists_,  NULL,
     };
     return run_suite("failing allocations", tests);
 }
