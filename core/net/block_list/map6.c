@@ -2,8 +2,6 @@
 #include "owner_map.h"
 #include "trie6.h"
 
-#include <stdlib.h>
-
 #define KEY nb_key6
 #define SPAN struct nb_span6
 #define KEY_MAX (~(nb_key6)0)
@@ -13,18 +11,6 @@ int nb_map6_paint(struct nb_map *map, struct nb_arena *arena, const struct nb_sp
 {
     struct nb_trie6_span painted = {span->first, span->last, span->owner};
     return nb_trie6_paint(arena, &map->root, &painted);
-}
-
-static int compare_spans(const void *a, const void *b)
-{
-    const struct nb_span6 *left = a, *right = b;
-    return (left->first > right->first) - (left->first < right->first);
-}
-
-static int sort_spans(struct nb_span6 *spans, size_t count)
-{
-    qsort(spans, count, sizeof *spans, compare_spans);
-    return 0;
 }
 
 struct collector {
@@ -45,7 +31,7 @@ int nb_map6_build(struct nb_map *map, struct nb_arena *arena, struct nb_span6 *s
     struct collector collector = {0};
     if (!count)
         return 0;
-    if (!are_sorted(spans, count) && sort_spans(spans, count) < 0)
+    if (sort(spans, count) < 0)
         return -ENOMEM;
     if (!(collector.all = nb_malloc(2 * count * sizeof *collector.all)))
         return -ENOMEM;

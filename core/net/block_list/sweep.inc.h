@@ -90,10 +90,81 @@ static int sweep(const SPAN *spans, size_t count, int (*emit)(void *context, KEY
     return status;
 }
 
+/* ---- sorting: by a digit at a time, the highest one in which there is a difference first ---- */
+
+enum { DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS, FEW = 24 };
+
 static bool are_sorted(const SPAN *spans, size_t count)
 {
     for (size_t i = 1; i < count; i++)
         if (spans[i].first < spans[i - 1].first)
             return false;
     return true;
+}
+
+static void sort_few(SPAN *spans, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        SPAN span = spans[i];
+        size_t at = i;
+        for (; at && spans[at - 1].first > span.first; at--)
+            spans[at] = spans[at - 1];
+        spans[at] = span;
+    }
+}
+
+/* How far the highest digit with a difference is to the left. */
+static unsigned digit_shift(const SPAN *spans, size_t count)
+{
+    KEY differing = 0;
+    unsigned shift = 0;
+    for (size_t i = 1; i < count; i++)
+        differing |= spans[0].first ^ spans[i].first;
+    while (differing >> shift >= DIGITS)
+        shift++;
+    return shift;
+}
+
+static void sort_into(SPAN *to, const SPAN *from, size_t count, unsigned shift, size_t ret_ends[DIGITS])
+{
+    size_t place = 0;
+    memset(ret_ends, 0, DIGITS * sizeof *ret_ends);
+    for (size_t i = 0; i < count; i++)
+        ret_ends[(size_t)(from[i].first >> shift) % DIGITS]++;
+    for (unsigned digit = 0; digit < DIGITS; digit++) {
+        size_t here = ret_ends[digit];
+        ret_ends[digit] = place;
+        place += here;
+    }
+    for (size_t i = 0; i < count; i++)
+        to[ret_ends[(size_t)(from[i].first >> shift) % DIGITS]++] = from[i];
+}
+
+/* other: room for as many. */
+static void sort_spans(SPAN *spans, SPAN *other, size_t count)
+{
+    size_t ends[DIGITS], begin = 0;
+    if (count <= FEW) {
+        sort_few(spans, count);
+        return;
+    }
+    unsigned shift = digit_shift(spans, count);
+    sort_into(other, spans, count, shift, ends);
+    memcpy(spans, other, count * sizeof *spans);
+    for (unsigned digit = 0; shift && digit < DIGITS; begin = ends[digit++])
+        if (ends[digit] - begin > 1)
+            sort_spans(spans + begin, other + begin, ends[digit] - begin);
+}
+
+/* -ENOMEM. */
+static int sort(SPAN *spans, size_t count)
+{
+    if (are_sorted(spans, count))
+        return 0;
+    SPAN *other = nb_malloc(count * sizeof *other);
+    if (!other)
+        return -ENOMEM;
+    sort_spans(spans, other, count);
+    nb_free(other);
+    return 0;
 }
