@@ -1,6 +1,7 @@
 #include "daemon.h"
 
 #include "acceptor.h"
+#include "configured_lists.h"
 #include "control_socket.h"
 #include "host.h"
 #include "list_keeper.h"
@@ -38,8 +39,7 @@ struct daemon {
     struct nb_acceptor *acceptor;
     struct nb_timer deadline;
     struct nb_lists *lists; /* borrowed */
-    struct nb_actor_id keepers[NB_CONFIG_LISTS];
-    unsigned keeper_count;
+    struct nb_actor_id keepers[NB_CONFIG_LISTS]; /* of the configuration's lists, in its order */
     uv_signal_t signals[SIGNALS];
     unsigned open_signals;
     struct nb_actor_id hosts[NB_LOOPS_MAX]; /* by loop */
@@ -189,7 +189,7 @@ static void begin_closing(struct daemon *daemon, const char *reason)
 
 static void reload(struct daemon *daemon)
 {
-    for (unsigned i = 0; i < daemon->keeper_count; i++) {
+    for (unsigned i = 0; i < daemon->config->list_count; i++) {
         struct nb_message *message = nb_message_new(daemon->actor.loop, &nb_reload_class);
         if (message)
             nb_send(daemon->actor.loop, daemon->keepers[i], message);
@@ -222,7 +222,7 @@ static void stop(struct nb_actor *self)
 {
     struct daemon *daemon = (struct daemon *)self;
     nb_timer_finish(&daemon->deadline);
-    for (unsigned i = 0; i < daemon->keeper_count; i++)
+    for (unsigned i = 0; i < daemon->config->list_count; i++)
         nb_stop(self->loop, daemon->keepers[i]);
     for (unsigned i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&daemon->signals[i], on_signal_closed);
@@ -268,22 +268,6 @@ static int watch_signals(struct daemon *daemon)
     return 0;
 }
 
-/* What the lists were loaded from is kept by whoever looks after each of them. */
-static int start_keepers(struct daemon *daemon, const struct nb_file_identity *loaded)
-{
-    for (unsigned i = 0; i < daemon->config->list_count; i++) {
-        const struct nb_list_setting *list = &daemon->config->lists[i];
-        struct nb_filter *filter = nb_lists_find_configured(daemon->lists, nb_slice_of(list->name));
-        const struct nb_actor *keeper =
-            nb_list_keeper_new(daemon->actor.loop, list->name, list->file,
-                               daemon->config->limits.max_file_rules, filter, &loaded[i]);
-        if (!keeper)
-            return UV_ENOMEM;
-        daemon->keepers[daemon->keeper_count++] = keeper->id;
-    }
-    return 0;
-}
-
 static int start_daemon(struct nb_runtime *runtime, const struct nb_config *config, struct nb_lists *lists,
                         const struct nb_file_identity *loaded, struct nb_control_socket *control)
 {
@@ -296,7 +280,7 @@ static int start_daemon(struct nb_runtime *runtime, const struct nb_config *conf
     daemon->control = control;
     int status = watch_signals(daemon);
     if (status == 0)
-        status = start_keepers(daemon, loaded);
+        status = nb_configured_lists_watch(daemon->actor.loop, config, lists, loaded, daemon->keepers);
     if (status == 0)
         status = start_hosts(daemon);
     if (status == 0)
@@ -379,44 +363,12 @@ static void announce_ready(const struct nb_config *config, bool inherited)
     nb_systemd_notify("READY=1");
 }
 
-/* A list that cannot be loaded would block nobody: better not to start. */
-static int load_list(const struct nb_config *config, struct nb_lists *lists,
-                     const struct nb_list_setting *list, struct nb_file_identity *ret_loaded)
-{
-    struct nb_list_report report;
-    struct nb_filter *filter = nb_lists_configure(lists, list->name);
-    if (!filter)
-        return UV_ENOMEM;
-    int status = nb_list_load(list->file, config->limits.max_file_rules, filter, &report);
-    *ret_loaded = report.identity;
-    if (status < 0 && report.line)
-        fprintf(stderr, "netbroker: block list %s: %s:%zu: %s\n", list->name, list->file, report.line,
-                report.complaint);
-    else if (status < 0)
-        fprintf(stderr, "netbroker: block list %s: %s: %s\n", list->name, list->file, report.complaint);
-    return status;
-}
-
-static int load_lists(const struct nb_config *config, struct nb_lists *lists,
-                      struct nb_file_identity loaded[NB_CONFIG_LISTS])
-{
-    nb_lists_init(lists, config->limits.max_block_lists, config->limits.max_rules);
-    for (unsigned i = 0; i < config->list_count; i++) {
-        int status = load_list(config, lists, &config->lists[i], &loaded[i]);
-        if (status < 0)
-            return status;
-    }
-    lists->deny_connect = nb_lists_find_configured(lists, nb_slice_of(config->deny_connect));
-    lists->deny_accept = nb_lists_find_configured(lists, nb_slice_of(config->deny_accept));
-    return 0;
-}
-
 static int run(const struct nb_config *config, struct nb_control_socket *control)
 {
     static struct nb_runtime runtime;
     static struct nb_lists lists;
     struct nb_file_identity loaded[NB_CONFIG_LISTS];
-    int status = load_lists(config, &lists, loaded);
+    int status = nb_configured_lists_load(config, &lists, loaded);
     if (status == 0)
         status = nb_runtime_init(&runtime, config->workers);
     if (status < 0)

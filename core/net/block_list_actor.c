@@ -1,4 +1,4 @@
-/* The block list actor's life, and its commands for one rule or one address. block_list_rules.c has those for many. */
+/* The block list actor's life, and its commands for one rule or one address. */
 #include "block_list_actor.h"
 
 #include <math.h>
@@ -69,11 +69,16 @@ bool nb_block_list_refuses_change(struct nb_block_list_actor *list, struct nb_co
     return true;
 }
 
+struct nb_failure *nb_block_list_no_memory(void)
+{
+    return nb_failure_make("ENOMEM", NULL, "not enough memory for the rules");
+}
+
 static struct nb_failure *failure_of_change(const struct nb_block_list_actor *list, int status)
 {
     if (status == UV_ENOSPC)
         return nb_failure_limit("maxRules", list->filter->budget->max_rules);
-    return nb_failure_make("ENOMEM", NULL, "not enough memory for the rules");
+    return nb_block_list_no_memory();
 }
 
 void nb_block_list_answer_change(struct nb_block_list_actor *list, struct nb_command *command, int status)

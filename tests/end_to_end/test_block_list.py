@@ -313,6 +313,27 @@ def test_named_lists_are_shared_while_somebody_uses_them(connect_session):
     assert other.request("blockList.size", 7) == 0
 
 
+def test_sessions_change_a_list_side_by_side(connect_session):
+    """Sessions of several loops, each with rules of its own; nobody's check waits or sees half a change."""
+    sessions = [connect_session() for _ in range(4)]
+    for session in sessions:
+        session.request("blockList.create", 1, {"name": "busy"})
+    sessions[0].request("blockList.addRules", 1, {"rules": ["198.51.100.0/24"]})
+    open_requests = [[] for _ in sessions]
+    for turn in range(150):
+        for number, session in enumerate(sessions):
+            rules = [f"10.{number}.{turn}.{i}" for i in range(20)]
+            open_requests[number] += [
+                (session.send("blockList.addRules", 1, {"rules": rules}), {}),
+                (session.send("blockList.checkMany", 1, {"addresses": [*rules, "198.51.100.7"]}), [True] * 21),
+                (session.send("blockList.removeRule", 1, {"rule": rules[0]}), True),
+                (session.send("blockList.checkMany", 1, {"addresses": rules}), [False] + [True] * 19)]
+    for session, requests in zip(sessions, open_requests):
+        for msgid, expected in requests:
+            assert session.result(msgid) == expected
+    assert [session.request("blockList.size", 1) for session in sessions] == [4 * 150 * 19 + 1] * 4
+
+
 def test_a_server_keeps_a_named_list(connect_session):
     one, other = connect_session(), connect_session()
     one.request("blockList.create", 1, {"name": "kept"})
