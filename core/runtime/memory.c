@@ -3,7 +3,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <uv.h>
 
 static atomic_uint_fast64_t requests;
 static atomic_int_fast64_t live;
@@ -67,9 +66,4 @@ int64_t nb_memory_live(void)
 void nb_memory_fail_after(uint64_t count)
 {
     atomic_store_explicit(&countdown, count, memory_order_relaxed);
-}
-
-void nb_memory_serve_libuv(void)
-{
-    uv_replace_allocator(nb_malloc, nb_realloc, nb_calloc, nb_free);
 }

@@ -19,6 +19,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { NB_BLOCK_LIST_MAX = 1 << 28 }; /* rules */
 
 struct nb_block_list;
@@ -62,5 +66,9 @@ bool nb_block_list_newest(const struct nb_block_list *list, struct nb_rule_walk 
                           struct nb_rule *ret_rule, uint64_t *ret_hits);
 bool nb_block_list_oldest(const struct nb_block_list *list, struct nb_rule_walk *walk,
                           struct nb_rule *ret_rule, uint64_t *ret_hits);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "block_list.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct nb_list_json_fault {
     size_t element; /* from 1; 0: none is at fault, but memory or the number of rules */
     const char *reason; /* for the end of a sentence; static */
@@ -25,5 +29,9 @@ int nb_block_list_load_json(struct nb_block_list *list, const char *text, size_t
 /* Writes the array piece by piece; a negative result of write ends it and is returned. */
 int nb_block_list_save_json(const struct nb_block_list *list,
                             int (*write)(void *context, const char *text, size_t length), void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 
 #include "ip.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum nb_rule_kind { NB_RULE_ADDRESS, NB_RULE_RANGE, NB_RULE_SUBNET };
 
 struct nb_rule {
@@ -37,5 +41,9 @@ size_t nb_rule_format_line(const struct nb_rule *rule, char ret_text[NB_RULE_TEX
  * else what is wrong with it, in English, for the end of a sentence (static).
  */
 const char *nb_rule_parse(const char *text, size_t length, struct nb_rule *ret_rule);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

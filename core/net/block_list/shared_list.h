@@ -12,6 +12,10 @@
 
 #include "block_list.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { NB_SHARED_LIST_READERS = 64 };
 
 struct nb_shared_list;
@@ -58,5 +62,9 @@ void nb_shared_list_visit(struct nb_shared_list *list,
  */
 int nb_shared_list_use(struct nb_shared_list *list,
                        int (*use)(void *context, const struct nb_block_list *rules), void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

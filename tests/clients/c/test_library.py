@@ -10,7 +10,9 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 HEADER = HERE.parents[2] / "clients" / "c" / "netbroker.h"
 ADDRESS = HERE.parents[2] / "core" / "net" / "address"
-VALUES = [ADDRESS / "ip.h", ADDRESS / "cidr.h", ADDRESS / "socket_address.h"]
+BLOCK_LIST = HERE.parents[2] / "core" / "net" / "block_list"
+VALUES = [ADDRESS / "ip.h", ADDRESS / "cidr.h", ADDRESS / "socket_address.h",
+          *(BLOCK_LIST / f"{name}.h" for name in ("block_list", "list_json", "list_text", "rule", "shared_list"))]
 LIBRARY = pathlib.Path(os.environ["NETBROKER_LIBRARY"])
 PROGRAM = "int main() { struct netbroker_options options = {}; return options.events || netbroker_connect(\"/\", &options, 0) == 0; }"
 SANITIZED = b"__asan_init" in LIBRARY.read_bytes() or b"__tsan_init" in LIBRARY.read_bytes()
@@ -71,4 +73,4 @@ def test_values_can_be_used_as_installed(compiler, language, installed, tmp_path
     subprocess.run([compiler, *language, *warnings, f"-I{include}", HERE / "use_values.c", "-x", "none",
                     f"-L{library}", f"-Wl,-rpath,{library}", "-lnetbroker", "-o", tmp_path / "program"], check=True)
     printed = subprocess.run([tmp_path / "program"], capture_output=True, text=True, check=True).stdout
-    assert printed.split() == ["2001:db8::1", "10.0.0.0-10.255.255.255", "[::1]:8080"]
+    assert printed.split() == ["2001:db8::1", "10.0.0.0-10.255.255.255", "[::1]:8080", "192.0.2.0/24", "1"]
