@@ -71,8 +71,8 @@ static int read_and_replace(const char *path, uint32_t max_rules, struct nb_filt
 {
     int status = nb_list_file_read(path, max_rules, list, report);
     if (status == UV_ENOSPC)
-        snprintf(report->complaint, sizeof report->complaint, "more rules than the limit maxFileRules, %u",
-                 max_rules);
+        strncat(report->complaint, ": the limit maxFileRules",
+                sizeof report->complaint - strlen(report->complaint) - 1);
     if (status < 0)
         return status;
     status = nb_filter_replace(filter, list);

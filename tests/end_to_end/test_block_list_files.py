@@ -147,6 +147,8 @@ def test_too_many_rules(start_broker, folder):
         session.request("blockList.create", 1, {"name": "x"})
         replace(path, "192.0.2.1\n192.0.2.2\n192.0.2.3\n")
         wait_until(lambda: logged(running, "not loaded", "maxFileRules"), "a complaint that names the setting")
+        replace(path, "# words\n" * 20_000)  # a file of nothing but words is not read for ever
+        wait_until(lambda: logged(running, "not loaded", "more text", "maxFileRules"), "a complaint about the text")
         assert session.request("blockList.size", 1) == 2
 
 

@@ -87,6 +87,17 @@ def test_labels_are_what_node_says(schema):
         ("port", "options.port"), ("host", "hostname"), ("size", "size")]
 
 
+def test_types_as_users_read_them(schema):
+    loaded = schema("""
+        message A {
+          optional bytes rules = 1 [(field) = { kind: ANY of: "string[]" }];
+          optional string address = 2 [(field) = { kind: TEXT invalid: true }];
+        }""")
+    rules, address = loaded.messages[0].fields
+    assert (rules.type, rules.type_name) == ("ANY", "string[]")
+    assert (address.type, address.type_name, address.invalid) == ("TEXT", "string", True)
+
+
 def test_the_description_says_it_all(schema):
     description = msgpack.unpackb(msgpack.packb(c_code.describe(schema(GOOD))))
     assert set(description) == {"protocol", "methods", "events", "types", "errors", "limits"}
@@ -138,6 +149,10 @@ BAD = {
                         "A: more than 64 fields"),
     "one value that is always there": ("message A { optional bool x = 1 [(field) = { always: true }]; }",
                                        "A.x: only a list can always be there"),
+    "a type beside its own": ('message A { optional bool x = 1 [(field) = { of: "bool[]" }]; }',
+                              "A.x: only a field of kind ANY is of another type"),
+    "text that is bytes": ("message A { optional bytes x = 1 [(field) = { kind: TEXT }]; }",
+                           "A.x: no such kind of field"),
     "no Protobuf": ("message A {", "netbroker.proto:4"),
     "an unknown option": ("message A { optional bool x = 1 [(field) = { colour: 3 }]; }", "colour"),
 }

@@ -47,7 +47,7 @@ static int complain(struct nb_list_report *report, int status)
     return status;
 }
 
-static int complain_of_size(struct nb_list_report *report, uint32_t max_rules)
+static int complain_of_number(struct nb_list_report *report, uint32_t max_rules)
 {
     snprintf(report->complaint, sizeof report->complaint, "more than %u rules", max_rules);
     return -ENOSPC;
@@ -72,6 +72,12 @@ static bool make_room(struct text *text)
     return true;
 }
 
+static int complain_of_text(struct nb_list_report *report, uint32_t max_rules)
+{
+    snprintf(report->complaint, sizeof report->complaint, "more text than %u rules can have", max_rules);
+    return -ENOSPC;
+}
+
 static int read_all(int fd, uint32_t max_rules, struct text *text, struct nb_list_report *report)
 {
     for (;;) {
@@ -84,7 +90,7 @@ static int read_all(int fd, uint32_t max_rules, struct text *text, struct nb_lis
             return complain(report, -errno);
         text->length += count > 0 ? (size_t)count : 0;
         if (text->length > most_text(max_rules))
-            return complain_of_size(report, max_rules);
+            return complain_of_text(report, max_rules);
     }
 }
 
@@ -150,7 +156,7 @@ static int parse(const char *path, const struct text *text, uint32_t max_rules, 
                  struct nb_list_report *report)
 {
     int status = (is_json(path) ? parse_json : parse_text)(list, text, max_rules, report);
-    return status == -ENOSPC ? complain_of_size(report, max_rules) : status;
+    return status == -ENOSPC ? complain_of_number(report, max_rules) : status;
 }
 
 int nb_list_file_read(const char *path, uint32_t max_rules, struct nb_block_list *list,
