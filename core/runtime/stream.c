@@ -180,11 +180,19 @@ static void queue_flush(struct nb_stream *stream)
         nb_loop_flush_later(stream->loop, &stream->flush);
 }
 
+static void settle_if_full(struct nb_stream *stream)
+{
+    if (stream->is_full && stream->packs)
+        nb_write_queue_settle(&stream->queue);
+}
+
 int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes)
 {
     int status = is_past_writing(stream) ? 0 : nb_write_queue_share(&stream->queue, bytes);
-    if (status == 0)
+    if (status == 0) {
+        settle_if_full(stream);
         queue_flush(stream);
+    }
     return status;
 }
 
@@ -226,8 +234,7 @@ void nb_stream_flush(struct nb_stream *stream)
         return;
     int status = nb_write_queue_send(&stream->queue, stream->fd, &sent);
     stream->is_full = status == UV_EAGAIN;
-    if (stream->is_full && stream->packs)
-        nb_write_queue_settle(&stream->queue);
+    settle_if_full(stream);
     update_interest(stream);
     if (sent)
         stream->ops->on_sent(stream, sent);

@@ -10,7 +10,8 @@
 enum {
     FIRST_CAPACITY = 16,
     BATCH = 256, /* segments in one system call */
-    WORTH_HOLDING = NB_CHUNK_LARGE / 4, /* a segment this long may hold a large chunk alone */
+    KEPT_CAPACITY = BATCH, /* what an empty queue keeps of its ring for the next turn's segments */
+    WORTH_HOLDING = 4, /* a segment of this part of its chunk's capacity may hold it alone */
 };
 
 void nb_write_queue_init(struct nb_write_queue *queue, struct nb_chunk_pool *pool)
@@ -30,21 +31,34 @@ static void let_packed_go(struct nb_write_queue *queue)
     queue->packed_used = 0;
 }
 
+static void let_ring_go(struct nb_write_queue *queue)
+{
+    nb_free(queue->ring);
+    queue->ring = NULL;
+    queue->capacity = 0;
+}
+
+/* Nothing is queued any more: what a long queue has needed is not kept for good. */
+static void come_to_rest(struct nb_write_queue *queue)
+{
+    let_packed_go(queue);
+    if (queue->capacity > KEPT_CAPACITY)
+        let_ring_go(queue);
+}
+
 void nb_write_queue_clear(struct nb_write_queue *queue)
 {
     for (uint32_t i = 0; i < queue->count; i++)
         nb_chunk_unref(segment_at(queue, i)->chunk);
     queue->first = queue->count = queue->settled = 0;
     queue->length = 0;
-    let_packed_go(queue);
+    come_to_rest(queue);
 }
 
 void nb_write_queue_finish(struct nb_write_queue *queue)
 {
     nb_write_queue_clear(queue);
-    nb_free(queue->ring);
-    queue->ring = NULL;
-    queue->capacity = 0;
+    let_ring_go(queue);
 }
 
 static int grow(struct nb_write_queue *queue)
@@ -62,21 +76,26 @@ static int grow(struct nb_write_queue *queue)
     return 0;
 }
 
+/* Lengthens the last of count segments by one that goes on where it ends, and takes over the share. */
+static bool join(struct nb_write_queue *queue, uint32_t count, const struct nb_segment *next)
+{
+    struct nb_segment *last = count ? segment_at(queue, count - 1) : NULL;
+    if (!last || last->chunk != next->chunk || last->data + last->length != next->data)
+        return false;
+    last->length += next->length;
+    nb_chunk_unref(next->chunk);
+    return true;
+}
+
 /* Adds a segment or lengthens the last one; takes over the share. */
 static int append(struct nb_write_queue *queue, struct nb_bytes bytes)
 {
-    if (queue->count) {
-        struct nb_segment *last = segment_at(queue, queue->count - 1);
-        if (last->chunk == bytes.chunk && last->data + last->length == bytes.data) {
-            last->length += bytes.length;
-            queue->length += bytes.length;
-            nb_chunk_unref(bytes.chunk);
-            return 0;
-        }
+    struct nb_segment segment = {bytes.data, bytes.length, bytes.chunk};
+    if (!join(queue, queue->count, &segment)) {
+        if (queue->count == queue->capacity && grow(queue) < 0)
+            return UV_ENOMEM;
+        *segment_at(queue, queue->count++) = segment;
     }
-    if (queue->count == queue->capacity && grow(queue) < 0)
-        return UV_ENOMEM;
-    *segment_at(queue, queue->count++) = (struct nb_segment){bytes.data, bytes.length, bytes.chunk};
     queue->length += bytes.length;
     return 0;
 }
@@ -92,30 +111,43 @@ int nb_write_queue_share(struct nb_write_queue *queue, struct nb_bytes bytes)
     return status;
 }
 
-/* Room for length bytes in one piece, with a share for a segment. */
-static uint8_t *pack(struct nb_write_queue *queue, size_t length)
+/* Room in the chunk where small pieces are put together, which may be a new one. */
+static uint8_t *pack_small(struct nb_write_queue *queue, size_t length)
 {
     if (queue->packed && queue->packed->capacity - queue->packed_used < length)
         let_packed_go(queue);
-    if (!queue->packed && !(queue->packed = nb_chunk_new(queue->pool, length)))
+    if (!queue->packed && !(queue->packed = nb_chunk_new(queue->pool, NB_CHUNK_SMALL)))
         return NULL;
     uint8_t *room = queue->packed->bytes + queue->packed_used;
     queue->packed_used += length;
-    nb_chunk_ref(queue->packed);
     return room;
+}
+
+/* A copy of the bytes with a share for a segment; its chunk NULL: no memory. What is not small gets a chunk of its own. */
+static struct nb_segment pack(struct nb_write_queue *queue, const void *data, size_t length)
+{
+    struct nb_segment copy = {.length = length};
+    uint8_t *room = NULL;
+    if (length <= NB_CHUNK_SMALL) {
+        if ((room = pack_small(queue, length)))
+            copy.chunk = nb_chunk_ref(queue->packed);
+    } else if ((copy.chunk = nb_chunk_new(queue->pool, length))) {
+        room = copy.chunk->bytes;
+    }
+    if (room)
+        memcpy(room, data, length);
+    copy.data = room;
+    return copy;
 }
 
 int nb_write_queue_copy(struct nb_write_queue *queue, const void *data, size_t length)
 {
     if (!length)
         return 0;
-    uint8_t *room = pack(queue, length);
-    if (!room)
-        return UV_ENOMEM;
-    memcpy(room, data, length);
-    int status = append(queue, (struct nb_bytes){room, length, queue->packed});
+    struct nb_segment copy = pack(queue, data, length);
+    int status = copy.chunk ? append(queue, (struct nb_bytes){copy.data, length, copy.chunk}) : UV_ENOMEM;
     if (status < 0)
-        nb_chunk_unref(queue->packed);
+        nb_chunk_unref(copy.chunk);
     return status;
 }
 
@@ -149,7 +181,7 @@ int nb_write_queue_move(struct nb_write_queue *from, struct nb_write_queue *to, 
         length -= part;
     }
     if (!from->count)
-        let_packed_go(from);
+        come_to_rest(from);
     return 0;
 }
 
@@ -184,29 +216,43 @@ int nb_write_queue_send(struct nb_write_queue *queue, int fd, size_t *ret_sent)
         if ((size_t)sent < offered)
             return UV_EAGAIN;
     }
-    let_packed_go(queue);
+    come_to_rest(queue);
     return 0;
 }
 
-/* Moves a small segment out of a large chunk. */
-static bool move_to_packed(struct nb_write_queue *queue, struct nb_segment *segment)
+/* Holds far more memory than its bytes need. */
+static bool is_wasteful(const struct nb_write_queue *queue, const struct nb_segment *segment)
 {
-    uint8_t *room = pack(queue, segment->length);
-    if (!room)
+    const struct nb_chunk *chunk = segment->chunk;
+    return chunk && chunk != queue->packed && segment->length < chunk->capacity / WORTH_HOLDING;
+}
+
+/* Copies a segment out of its chunk if that is worth it; false: no memory. */
+static bool pack_segment(struct nb_write_queue *queue, struct nb_segment *segment)
+{
+    if (!is_wasteful(queue, segment))
+        return true;
+    struct nb_segment copy = pack(queue, segment->data, segment->length);
+    if (!copy.chunk)
         return false;
-    memcpy(room, segment->data, segment->length);
     nb_chunk_unref(segment->chunk);
-    segment->data = room;
-    segment->chunk = queue->packed;
+    *segment = copy;
     return true;
 }
 
 void nb_write_queue_settle(struct nb_write_queue *queue)
 {
-    for (; queue->settled < queue->count; queue->settled++) {
-        struct nb_segment *segment = segment_at(queue, queue->settled);
-        bool is_large = segment->chunk && segment->chunk->capacity > NB_CHUNK_SMALL;
-        if (is_large && segment->length < WORTH_HOLDING && !move_to_packed(queue, segment))
-            return;
+    bool has_room = true;
+    uint32_t count = queue->settled;
+    if (count) /* part of it may have been sent since */
+        (void)pack_segment(queue, segment_at(queue, 0));
+    for (uint32_t i = count; i < queue->count; i++) {
+        struct nb_segment segment = *segment_at(queue, i);
+        has_room = has_room && pack_segment(queue, &segment);
+        if (!join(queue, count, &segment))
+            *segment_at(queue, count++) = segment;
     }
+    queue->count = count;
+    if (has_room)
+        queue->settled = count;
 }

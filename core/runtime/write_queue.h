@@ -44,8 +44,9 @@ int nb_write_queue_send(struct nb_write_queue *queue, int fd, size_t *ret_sent);
 
 /*
  * Copies small remainders together, so that a peer that does not read holds no
- * more memory than a few times the bytes it has not taken. Best effort: without
- * memory the segments wait as they are.
+ * more memory than a few times the bytes it has not taken. To be called after
+ * each send and each addition while the socket is full; looks only at what is
+ * new since. Best effort: without memory the segments wait as they are.
  */
 void nb_write_queue_settle(struct nb_write_queue *queue);
 

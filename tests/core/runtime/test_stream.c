@@ -460,6 +460,26 @@ START_TEST(a_full_socket_goes_on_when_the_peer_reads)
 }
 END_TEST
 
+/* Each write comes in a chunk of its own, as small frames do. */
+START_TEST(what_is_written_to_a_full_socket_is_packed)
+{
+    enum { WRITES = 1000 };
+    begin_with(tcp_pair);
+    stream->packs = true;
+    fill_socket();
+    uint32_t segments = stream->queue.count;
+    for (int i = 0; i < WRITES; i++) {
+        struct nb_chunk *chunk = nb_chunk_new(&loop->pool, NB_CHUNK_LARGE);
+        *chunk->bytes = 0;
+        ck_assert_int_eq(nb_stream_write(stream, (struct nb_bytes){chunk->bytes, 1, chunk}), 0);
+        nb_chunk_unref(chunk);
+    }
+    ck_assert_uint_le(stream->queue.count, segments + 1);
+    ck_assert_uint_eq(loop->pool.large_count, 1);
+    close_and_end();
+}
+END_TEST
+
 START_TEST(the_write_side_is_shut_after_the_queue)
 {
     begin_with(tcp_pair);
@@ -611,6 +631,7 @@ static void write_many_segments(void)
     for (int i = 0; i < 300; i++) {
         struct nb_chunk *chunk = nb_chunk_new(&loop->pool, 1);
         chunk->bytes[0] = 'x';
+        *chunk->bytes = 0;
         ck_assert_int_eq(nb_stream_write(stream, (struct nb_bytes){chunk->bytes, 1, chunk}), 0);
         nb_chunk_unref(chunk);
     }
@@ -703,6 +724,7 @@ int main(void)
                                                  discarded_input_is_gone,
                                                  the_writes_of_a_turn_leave_together,
                                                  a_full_socket_goes_on_when_the_peer_reads,
+                                                 what_is_written_to_a_full_socket_is_packed,
                                                  the_write_side_is_shut_after_the_queue,
                                                  a_write_to_a_gone_peer_fails,
                                                  a_full_socket_learns_of_a_reset,

@@ -332,6 +332,59 @@ START_TEST(settling_looks_at_each_segment_once)
 }
 END_TEST
 
+/* A segment is a few words; without joining, each byte would hold one. */
+START_TEST(settling_joins_what_it_packs)
+{
+    begin();
+    for (int i = 0; i < 10000; i++) {
+        ck_assert_int_eq(add_share(i % 2 ? NB_CHUNK_LARGE : 1, 1), 0);
+        if (i % 100 == 99)
+            nb_write_queue_settle(&queue);
+    }
+    ck_assert_uint_le(queue.count, 10000 / NB_CHUNK_SMALL + 1);
+    ck_assert_uint_le(held_capacity(), 3 * NB_CHUNK_SMALL);
+    send_all();
+    end();
+}
+END_TEST
+
+START_TEST(a_ring_that_became_large_goes_when_the_queue_is_empty)
+{
+    begin();
+    for (int i = 0; i < 10000; i++)
+        ck_assert_int_eq(add_share(1, 1), 0);
+    send_all();
+    ck_assert_uint_le(queue.capacity, 256);
+    ck_assert_int_eq(add_copy(5), 0);
+    send_all();
+    ck_assert_uint_ne(queue.capacity, 0);
+    end();
+}
+END_TEST
+
+/* Long when it was settled, then sent but for a little. */
+static void leave_little_of(size_t capacity, size_t length)
+{
+    ck_assert_int_eq(add_share(capacity, length), 0);
+    nb_write_queue_settle(&queue);
+    while (queue.length > 3000) {
+        send_some();
+        nb_write_queue_settle(&queue);
+        receive_some();
+    }
+}
+
+START_TEST(the_rest_of_a_long_segment_is_packed_too)
+{
+    begin();
+    leave_little_of(1100000, 1000000);
+    ck_assert_uint_gt(queue.length, 0);
+    ck_assert_uint_le(held_capacity(), 4 * queue.length + NB_CHUNK_SMALL);
+    send_all();
+    end();
+}
+END_TEST
+
 START_TEST(settling_does_without_memory)
 {
     begin();
@@ -340,8 +393,10 @@ START_TEST(settling_does_without_memory)
     nb_memory_fail_after(1);
     nb_write_queue_settle(&queue);
     ck_assert_uint_eq(queue.settled, 0);
+    ck_assert_uint_eq(queue.count, 10);
     nb_write_queue_settle(&queue);
-    ck_assert_uint_eq(queue.settled, 10);
+    ck_assert_uint_eq(queue.settled, 1);
+    ck_assert_uint_eq(queue.count, 1);
     send_all();
     end();
 }
@@ -452,15 +507,26 @@ END_TEST
 
 int main(void)
 {
-    return run_suite(
-        "write_queue",
-        (const TTest *[]){what_is_queued_arrives, an_empty_queue_sends_nothing, neighbours_become_one_segment,
-                          bytes_of_other_chunks_and_gaps_do_not_merge, static_bytes_need_no_chunk,
-                          many_segments_leave_in_few_calls, more_segments_than_a_call_takes_all_leave,
-                          an_interrupted_call_is_repeated, a_broken_socket_says_so,
-                          what_was_sent_holds_no_memory, clearing_lets_everything_go,
-                          settling_makes_small_remainders_dense, settling_leaves_long_segments_alone,
-                          settling_looks_at_each_segment_once, settling_does_without_memory,
-                          a_part_moves_to_another_queue, a_move_without_memory_leaves_both_fit_to_drop,
-                          random_steps_lose_no_byte, NULL});
+    return run_suite("write_queue", (const TTest *[]){what_is_queued_arrives,
+                                                      an_empty_queue_sends_nothing,
+                                                      neighbours_become_one_segment,
+                                                      bytes_of_other_chunks_and_gaps_do_not_merge,
+                                                      static_bytes_need_no_chunk,
+                                                      many_segments_leave_in_few_calls,
+                                                      more_segments_than_a_call_takes_all_leave,
+                                                      an_interrupted_call_is_repeated,
+                                                      a_broken_socket_says_so,
+                                                      what_was_sent_holds_no_memory,
+                                                      clearing_lets_everything_go,
+                                                      settling_makes_small_remainders_dense,
+                                                      settling_leaves_long_segments_alone,
+                                                      settling_looks_at_each_segment_once,
+                                                      settling_joins_what_it_packs,
+                                                      a_ring_that_became_large_goes_when_the_queue_is_empty,
+                                                      the_rest_of_a_long_segment_is_packed_too,
+                                                      settling_does_without_memory,
+                                                      a_part_moves_to_another_queue,
+                                                      a_move_without_memory_leaves_both_fit_to_drop,
+                                                      random_steps_lose_no_byte,
+                                                      NULL});
 }
