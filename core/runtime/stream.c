@@ -151,11 +151,13 @@ static bool read_once(struct nb_stream *stream)
     return false;
 }
 
-static void read_some(struct nb_stream *stream)
+/* True when there may be more. */
+static bool read_some(struct nb_stream *stream)
 {
-    for (int i = 0; i < READS_A_TURN && stream->is_reading && !stream->is_closing; i++)
-        if (!read_once(stream))
-            return;
+    for (int i = 0; i < READS_A_TURN; i++)
+        if (!stream->is_reading || stream->is_closing || !read_once(stream))
+            return false;
+    return stream->is_reading && !stream->is_closing;
 }
 
 void nb_stream_discard_input(struct nb_stream *stream)
@@ -260,6 +262,7 @@ static void run_flush(struct nb_flush *flush)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct nb_stream *stream = STREAM_OF(poll, poll);
+    bool may_read_more = false;
     if (status < 0) { /* EPOLLERR, and libuv has stopped polling: the system calls will say what it is */
         stream->interest = 0;
         events = UV_READABLE | UV_WRITABLE;
@@ -268,10 +271,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         finish_connecting(stream, socket_error(stream->fd));
         return;
     }
-    if ((events & UV_WRITABLE) && stream->is_full)
+    /* A peer may have answered before it went: a write that fails would take away what is still to be read. */
+    if (events & UV_READABLE)
+        may_read_more = read_some(stream);
+    if ((events & UV_WRITABLE) && stream->is_full && !(status < 0 && may_read_more))
         nb_stream_flush(stream);
-    if ((events & UV_READABLE) && stream->is_reading)
-        read_some(stream);
     update_interest(stream);
 }
 

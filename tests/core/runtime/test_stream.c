@@ -480,6 +480,24 @@ START_TEST(what_is_written_to_a_full_socket_is_packed)
 }
 END_TEST
 
+/* As a server that refuses an upload: it answers and goes while we still write. */
+START_TEST(what_a_peer_said_before_it_reset_is_read)
+{
+    begin_with(tcp_pair);
+    fill_socket();
+    nb_stream_start_reading(stream);
+    static const char answer[] = "too large";
+    ck_assert_int_eq(send(peer, answer, 9, 0), 9);
+    close(peer);
+    peer = 0;
+    ck_assert(is_ready(stream->fd, POLLERR, 10000));
+    wait_for("failure");
+    ck_assert_ptr_eq(strstr(owner.story, "bytes:9 failure:"), owner.story);
+    ck_assert_mem_eq(owner.bytes, answer, 9);
+    close_and_end();
+}
+END_TEST
+
 START_TEST(the_write_side_is_shut_after_the_queue)
 {
     begin_with(tcp_pair);
@@ -725,6 +743,7 @@ int main(void)
                                                  the_writes_of_a_turn_leave_together,
                                                  a_full_socket_goes_on_when_the_peer_reads,
                                                  what_is_written_to_a_full_socket_is_packed,
+                                                 what_a_peer_said_before_it_reset_is_read,
                                                  the_write_side_is_shut_after_the_queue,
                                                  a_write_to_a_gone_peer_fails,
                                                  a_full_socket_learns_of_a_reset,
