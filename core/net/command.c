@@ -18,6 +18,36 @@ void nb_command_discharge(struct nb_command *command)
     command->charged = 0;
 }
 
+/* ---- open requests ---- */
+
+void nb_command_list_init(struct nb_command_list *list)
+{
+    *list = (struct nb_command_list){.last = &list->first};
+}
+
+void nb_command_list_add(struct nb_command_list *list, struct nb_command *command)
+{
+    nb_chunk_unref(command->chunk);
+    nb_command_discharge(command);
+    command->chunk = NULL;
+    command->next = NULL;
+    *list->last = command;
+    list->last = &command->next;
+}
+
+struct nb_command *nb_command_list_take(struct nb_command_list *list)
+{
+    struct nb_command *command = list->first;
+    if (!command)
+        return NULL;
+    list->first = command->next;
+    if (!list->first)
+        list->last = &list->first;
+    return command;
+}
+
+/* ---- letting go ---- */
+
 static void dispose_command(struct nb_loop *loop, struct nb_message *message)
 {
     struct nb_command *command = (struct nb_command *)message;

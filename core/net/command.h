@@ -86,6 +86,19 @@ static inline struct nb_command *nb_command_take(struct nb_command **command)
     return taken;
 }
 
+/* Open requests, oldest first. */
+struct nb_command_list {
+    struct nb_command *first, **last;
+};
+
+void nb_command_list_init(struct nb_command_list *list);
+
+/* Keeps a request until it is answered; takes it. What its params borrow from is let go, and its charge. */
+void nb_command_list_add(struct nb_command_list *list, struct nb_command *command);
+
+/* The oldest, which is the caller's now; NULL: none. */
+struct nb_command *nb_command_list_take(struct nb_command_list *list);
+
 /* Puts the command's list, if it has one, in the place of another share. */
 void nb_command_hand_over_filter(struct nb_command *command, struct nb_filter **place);
 

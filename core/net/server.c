@@ -15,7 +15,7 @@ struct nb_server *nb_server_new(struct nb_account *account, uint64_t name)
         return NULL;
     server->account = nb_account_ref(account);
     server->name = name;
-    server->closes.last = &server->closes.first;
+    nb_command_list_init(&server->closes);
     server->waiter.wake = nb_server_wake;
     server->is_refed = true;
     server->accepted.read_chunk = account->read_chunk;
@@ -73,15 +73,13 @@ void nb_server_answer_address(struct nb_server *server, struct nb_reply_to *repl
 static void answer_closes(struct nb_server *server)
 {
     struct nb_command *command;
-    while ((command = server->closes.first)) {
-        server->closes.first = command->next;
+    while ((command = nb_command_list_take(&server->closes))) {
         if (command->failure)
             nb_reply_fail(server->actor.loop, &command->reply, nb_failure_ref(command->failure));
         else
             nb_reply_done(server->actor.loop, &command->reply);
         nb_message_dispose(server->actor.loop, &command->message);
     }
-    server->closes.last = &server->closes.first;
 }
 
 void nb_server_emit_close_if_drained(struct nb_server *server)
@@ -211,13 +209,12 @@ void nb_on_server_create(struct nb_actor *self, struct nb_command **command)
 void nb_on_server_close(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_server *server = (struct nb_server *)self;
-    struct nb_command *close_request = nb_command_take(command);
     bool is_open = server->state != NB_SERVER_IDLE;
-    if (!is_open)
-        close_request->failure = nb_failure_make("ERR_SERVER_NOT_RUNNING", NULL, "Server is not running.");
-    close_request->next = NULL;
-    *server->closes.last = close_request;
-    server->closes.last = &close_request->next;
+    if (!(*command)->reply.is_notification) {
+        if (!is_open)
+            (*command)->failure = nb_failure_make("ERR_SERVER_NOT_RUNNING", NULL, "Server is not running.");
+        nb_command_list_add(&server->closes, nb_command_take(command));
+    }
     server->wants_close_event = true;
     if (is_open)
         nb_server_unlisten(server);

@@ -30,7 +30,7 @@ struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name)
         return NULL;
     socket->account = nb_account_ref(account);
     socket->name = name;
-    socket->requests.last = &socket->requests.first;
+    nb_command_list_init(&socket->requests);
     socket->at_gate.wake = wake_at_gate;
     socket->debt.socket = socket->actor.id;
     socket->timeout = -1;
@@ -72,32 +72,24 @@ struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, ui
 
 /* ---- open requests ---- */
 
-void nb_socket_keep_request(struct nb_socket *socket, struct nb_command *command)
-{
-    /* A write's bytes are in the queue by now; the frame's memory is not held any longer than they are. */
-    nb_chunk_unref(command->chunk);
-    nb_command_discharge(command);
-    command->chunk = NULL;
-    command->next = NULL;
-    *socket->requests.last = command;
-    socket->requests.last = &command->next;
-}
-
 struct nb_command *nb_socket_next_request(struct nb_socket *socket)
 {
-    struct nb_command *command = socket->requests.first;
-    if (!command)
-        return NULL;
-    socket->requests.first = command->next;
-    if (!socket->requests.first)
-        socket->requests.last = &socket->requests.first;
-    return command;
+    return nb_command_list_take(&socket->requests);
 }
 
 static bool is_connect(const struct nb_command *command)
 {
     return command->reply.method->index == NB_METHOD_SOCKET_CONNECT ||
            command->reply.method->index == NB_METHOD_NET_CREATE_CONNECTION;
+}
+
+/* One connect at a time is kept in any case: it knows whether the client is to be told the new id. */
+void nb_socket_keep_request(struct nb_socket *socket, struct nb_command *command)
+{
+    if (command->reply.is_notification && !is_connect(command))
+        nb_message_dispose(socket->actor.loop, &command->message);
+    else
+        nb_command_list_add(&socket->requests, command);
 }
 
 static bool is_destroy(const struct nb_command *command)
@@ -312,9 +304,12 @@ const struct nb_stream_ops nb_socket_stream_ops = {
 
 static void receive(struct nb_actor *self, struct nb_message **message)
 {
+    const struct nb_socket *socket = (const struct nb_socket *)self;
     if ((*message)->class == &nb_command_class) {
         struct nb_command **command = (struct nb_command **)message;
-        (*command)->run(self, command);
+        if (!socket
+                 ->stop_has_begun) /* what comes after the session's end must not touch what it has written */
+            (*command)->run(self, command);
     } else if ((*message)->class == &nb_lookup_answer_class) {
         nb_socket_lookup_answered((struct nb_socket *)self, (struct nb_lookup_answer *)*message);
     } else if ((*message)->class == &nb_stalled_class) {

@@ -45,11 +45,6 @@ struct nb_dial {
     bool holds_events; /* the client does not know the id yet: lookup events wait for the answer */
 };
 
-/* Open requests, oldest first: connect, write, end, destroy. */
-struct nb_command_list {
-    struct nb_command *first, **last;
-};
-
 /* Home thread only; the fields are private to core/net/socket*.c. */
 struct nb_socket {
     struct nb_actor actor;
@@ -65,7 +60,7 @@ struct nb_socket {
     struct nb_dial *dial; /* owned; only while RESOLVING or CONNECTING */
     uint64_t dials; /* so far: the tickets of their lookups */
 
-    struct nb_command_list requests; /* owned */
+    struct nb_command_list requests; /* owned; open ones: connect, write, end, destroy */
     struct nb_failure *failure; /* a share; why it closes, to be told with the close event */
     struct nb_waiter at_gate;
     struct nb_debt debt;

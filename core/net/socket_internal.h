@@ -36,7 +36,7 @@ void nb_socket_update_activity(struct nb_socket *socket);
 /* Connected, or accepted: begins to read, and to write what is queued. */
 void nb_socket_opened(struct nb_socket *socket);
 
-/* Keeps an open request; takes it. */
+/* Keeps an open request; takes it. A notification is owed nothing and goes. */
 void nb_socket_keep_request(struct nb_socket *socket, struct nb_command *command);
 
 /* Takes the oldest open request out of the list; NULL: none. */

@@ -135,7 +135,12 @@ START_TEST(closed_twice_while_connections_are_left)
     int peer = join();
     expect_line("connection 1 socket=2");
     TELL(2, SERVER_CLOSE, server_close);
+    TELL(0, SERVER_CLOSE, server_close);
     TELL(3, SERVER_CLOSE, server_close);
+    const struct nb_server *closed = (struct nb_server *)nb_loop_find(driver_loop, server);
+    turn_until_quiet(driver_loop);
+    ck_assert_uint_eq(closed->closes.first->reply.msgid, 2);
+    ck_assert_uint_eq(closed->closes.first->next->reply.msgid, 3); /* nothing is owed to the notification */
     TELL(4, SERVER_RELEASE, server_release);
     expect_line("thrown 4 ERR_NB_BUSY");
     shutdown(peer, SHUT_WR);

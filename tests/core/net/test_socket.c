@@ -1105,6 +1105,39 @@ START_TEST(a_socket_at_the_gate_lingers_too)
 }
 END_TEST
 
+/* ---- notifications and the end ---- */
+
+START_TEST(a_notification_is_not_kept)
+{
+    begin_connected();
+    write_too_much();
+    end_socket(socket_id, 0);
+    end_socket(socket_id, 0);
+    turn_until_quiet(driver_loop);
+    ck_assert_ptr_null(driver_look(socket_id)->requests.first);
+    end();
+}
+END_TEST
+
+/* What is queued goes out within the linger limit, whatever the last burst of the session held behind its end. */
+START_TEST(commands_behind_the_end_of_the_session_do_nothing)
+{
+    static const nb_SetTimeout never = {.has_timeout = true};
+    begin_connected();
+    write_too_much();
+    driver_leave();
+    DRIVE(socket_id, 0, SOCKET_SET_TIMEOUT, socket_set_timeout, &never);
+    write_text(socket_id, 0, "late");
+    destroy_socket(socket_id, 0);
+    turn_until_quiet(driver_loop);
+    ck_assert_int_eq(state(), NB_SOCKET_OPEN);
+    ck_assert(nb_timer_is_running(&driver_look(socket_id)->timer));
+    read_at_peer(TOO_MUCH);
+    peer_expect_end(driver_loop, peer);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -1163,6 +1196,8 @@ int main(void)
         a_peer_that_never_reads_is_left_in_the_end,
         a_session_that_goes_takes_the_rest_along,
         a_socket_at_the_gate_lingers_too,
+        a_notification_is_not_kept,
+        commands_behind_the_end_of_the_session_do_nothing,
         NULL,
     };
     return run_suite("socket", tests);
