@@ -118,13 +118,13 @@ static bool decode_text(struct decoder *decoder, const struct nb_place *place, c
     return true;
 }
 
-static const struct nb_place chunk = {.name = "chunk", .label = "chunk"};
-
-static bool decode_payload(struct decoder *decoder, const struct nb_value *value,
-                           struct nb_slice *ret_payload)
+/* Hot messages have no names on the wire: the payload is called as Node calls it. */
+static bool decode_payload(struct decoder *decoder, const struct nb_field *field,
+                           const struct nb_value *value, struct nb_slice *ret_payload)
 {
+    const struct nb_place place = {.name = field->label, .label = field->label};
     if (!nb_value_is_text(value))
-        return nb_refuse_type(decoder->fault, &chunk, "of type string or an instance of Buffer or Uint8Array",
+        return nb_refuse_type(decoder->fault, &place, "of type string or an instance of Buffer or Uint8Array",
                               value);
     *ret_payload = value->bytes;
     return true;
@@ -240,7 +240,7 @@ static bool decode_value(struct decoder *decoder, const struct nb_place *place, 
     case NB_FIELD_TEXT:
         return decode_text(decoder, place, value, member);
     case NB_FIELD_PAYLOAD:
-        return decode_payload(decoder, value, member);
+        return decode_payload(decoder, field, value, member);
     case NB_FIELD_ANY:
         return decode_any(decoder, place, start, member);
     case NB_FIELD_PORT:
@@ -340,11 +340,11 @@ bool nb_decode_message(struct nb_cursor *cursor, const struct nb_shape *shape, c
     return nb_decode_fields(cursor, shape, 0, argument, message, ret_fault);
 }
 
-bool nb_decode_payload(struct nb_cursor *cursor, struct nb_slice *ret_payload, bool *ret_is_text,
-                       struct nb_fault *ret_fault)
+bool nb_decode_payload(struct nb_cursor *cursor, const struct nb_field *field, struct nb_slice *ret_payload,
+                       bool *ret_is_text, struct nb_fault *ret_fault)
 {
     struct decoder decoder = {cursor, ret_fault};
     struct nb_value value = nb_cursor_take(cursor);
     *ret_is_text = value.kind == NB_KIND_STR;
-    return nb_value_is_absent(&value) || decode_payload(&decoder, &value, ret_payload);
+    return nb_value_is_absent(&value) || decode_payload(&decoder, field, &value, ret_payload);
 }

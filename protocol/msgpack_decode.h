@@ -22,7 +22,7 @@ bool nb_decode_fields(struct nb_cursor *cursor, const struct nb_shape *shape, ui
                       const char *argument, void *message, struct nb_fault *ret_fault);
 
 /* The payload of a hot message; *ret_is_text: it came as str. */
-bool nb_decode_payload(struct nb_cursor *cursor, struct nb_slice *ret_payload, bool *ret_is_text,
-                       struct nb_fault *ret_fault);
+bool nb_decode_payload(struct nb_cursor *cursor, const struct nb_field *field, struct nb_slice *ret_payload,
+                       bool *ret_is_text, struct nb_fault *ret_fault);
 
 #endif

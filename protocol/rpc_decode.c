@@ -113,7 +113,7 @@ static bool decode_hot(struct nb_cursor *cursor, uint32_t count, size_t max_writ
     const struct nb_shape *shape = request->method->params;
     void *place = (uint8_t *)&request->params + shape->fields[0].offset;
     struct nb_slice *payload = place;
-    if (!nb_decode_payload(cursor, payload, &request->payload_is_text, fault))
+    if (!nb_decode_payload(cursor, &shape->fields[0], payload, &request->payload_is_text, fault))
         return false;
     if (payload->length > max_write) {
         nb_fault_limit(fault, "maxWrite", max_write);

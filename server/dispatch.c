@@ -35,8 +35,7 @@ void nb_session_break(struct nb_session *session, struct nb_fault *fault)
 {
     nb_Error error = fault->map;
     nb_session_send_complaint(session, &error, true);
-    nb_actor_stop(&session->actor);
-    nb_stream_stop_reading(&session->stream);
+    nb_session_end_behind_frames(session);
 }
 
 static void refuse(struct nb_session *session, const struct nb_request *request, const char *code,

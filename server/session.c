@@ -25,6 +25,10 @@ static const struct nb_stream_ops stream_ops;
 /* A session's word to itself that frames are left over from the last turn. */
 static const struct nb_message_class backlog_class = {.name = "backlog", .size = sizeof(struct nb_message)};
 
+/* Its word to itself that it has started its last frame: the end must not overtake what was started. */
+static const struct nb_message_class last_frame_class = {.name = "last frame",
+                                                         .size = sizeof(struct nb_message)};
+
 const struct nb_message_class nb_closing_class = {.name = "closing",
                                                   .size = sizeof(struct nb_closing_notice)};
 
@@ -72,6 +76,7 @@ struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucr
         return NULL;
     }
     session->stream_in_use = true;
+    nb_stream_watch_hangup(&session->stream);
     nb_log(NB_LOG_INFO, "session opened", "session=%s uid=%u pid=%d", session->name, peer->uid, peer->pid);
     nb_session_pump(session);
     return session;
@@ -115,10 +120,22 @@ void nb_session_end(struct nb_session *session)
     nb_timer_stop(&session->poll_timer);
     if (!session->input_ended)
         nb_stream_start_reading(&session->stream);
-    if (nb_timer_start(&session->timer, session->actor.loop, ENDING_LIMIT, on_ending_limit) < 0)
+    if (session->output_ended ||
+        nb_timer_start(&session->timer, session->actor.loop, ENDING_LIMIT, on_ending_limit) < 0)
         nb_stream_close(&session->stream);
     else
         nb_stream_shutdown(&session->stream);
+}
+
+void nb_session_end_behind_frames(struct nb_session *session)
+{
+    struct nb_message *message = nb_message_new(session->actor.loop, &last_frame_class);
+    session->has_last_frame = true;
+    nb_stream_stop_reading(&session->stream);
+    if (message)
+        nb_send(session->actor.loop, session->actor.id, message);
+    else
+        nb_actor_stop(&session->actor);
 }
 
 static void stop(struct nb_actor *self)
@@ -145,8 +162,9 @@ static void on_closed(struct nb_stream *stream)
 
 static bool may_start_frames(const struct nb_session *session)
 {
-    bool is_over = session->is_ending || session->actor.is_stopping;
-    return !is_over && !session->waits_for_relief && !session->waits_for_client;
+    bool is_over = session->is_ending || session->has_last_frame || session->actor.is_stopping;
+    bool waits = session->waits_for_relief || session->waits_for_client;
+    return !is_over && (!waits || session->sends_no_more);
 }
 
 static void on_stalled(struct nb_timer *timer)
@@ -250,7 +268,7 @@ static bool start_frames(struct nb_session *session)
             return false;
         }
         start_frame(session, frame);
-        if (session->account->unflushed > session->limits->unflushed_high)
+        if (session->account->unflushed > session->limits->unflushed_high && !session->sends_no_more)
             wait_for_relief(session);
         if (i == FRAMES_A_TURN || session->has_heavy_answer) {
             leave_backlog(session);
@@ -262,14 +280,14 @@ static bool start_frames(struct nb_session *session)
 
 void nb_session_pump(struct nb_session *session)
 {
-    if (session->has_backlog || session->is_ending || session->actor.is_stopping)
+    if (session->has_backlog || session->has_last_frame || session->is_ending || session->actor.is_stopping)
         return;
     if (!start_frames(session)) {
         nb_stream_stop_reading(&session->stream);
         return;
     }
     if (session->input_ended)
-        nb_actor_stop(&session->actor);
+        nb_session_end_behind_frames(session);
     else
         nb_stream_start_reading(&session->stream);
 }
@@ -300,7 +318,7 @@ static void on_end(struct nb_stream *stream)
 {
     struct nb_session *session = NB_SESSION_OF(stream, stream);
     session->input_ended = true;
-    if (session->output_ended)
+    if (session->is_ending && session->output_ended)
         nb_stream_close(stream);
     else
         nb_session_pump(session);
@@ -330,13 +348,47 @@ static void on_shut(struct nb_stream *stream, int status)
         nb_stream_close(stream);
 }
 
+static void on_last_input_limit(struct nb_timer *timer)
+{
+    nb_session_end(NB_SESSION_OF(timer, timer));
+}
+
+/* The client sends nothing beyond what the kernel holds: nothing is gained by letting that wait. */
+static void finish_input(struct nb_session *session)
+{
+    session->sends_no_more = true;
+    if (session->waits_for_relief)
+        nb_timer_stop(&session->timer);
+    session->waits_for_relief = session->waits_for_client = false;
+    nb_session_pump(session);
+}
+
+static void on_hangup(struct nb_stream *stream)
+{
+    struct nb_session *session = NB_SESSION_OF(stream, stream);
+    if (!session->is_ending)
+        finish_input(session);
+}
+
+/*
+ * A client may write, and go without reading its answers: what it has sent is
+ * carried out all the same. One that only does not want to read has a limit.
+ */
 static void on_failure(struct nb_stream *stream, int status, const char *syscall)
 {
     struct nb_session *session = NB_SESSION_OF(stream, stream);
     nb_log(NB_LOG_DEBUG, "client gone", "session=%s syscall=%s error=%s", session->name, syscall,
            uv_err_name(status));
-    nb_session_end(session);
-    nb_stream_close(stream);
+    session->output_ended = true;
+    session->input_ended = session->input_ended || strcmp(syscall, "read") == 0;
+    if (session->is_ending) {
+        nb_stream_close(stream);
+        return;
+    }
+    nb_session_update_gate(session);
+    finish_input(session);
+    if (nb_timer_start(&session->timer, session->actor.loop, ENDING_LIMIT, on_last_input_limit) < 0)
+        nb_session_end(session);
 }
 
 static const struct nb_stream_ops stream_ops = {
@@ -345,6 +397,7 @@ static const struct nb_stream_ops stream_ops = {
     .on_end = on_end,
     .on_sent = on_sent,
     .on_shut = on_shut,
+    .on_hangup = on_hangup,
     .on_failure = on_failure,
     .on_closed = on_closed,
 };
@@ -388,12 +441,15 @@ static void receive(struct nb_actor *self, struct nb_message **message)
         struct nb_command **command = (struct nb_command **)message;
         (*command)->run(self, command);
     } else if (class == &nb_relief_class) {
+        if (session->waits_for_relief)
+            nb_timer_stop(&session->timer);
         session->waits_for_relief = false;
-        nb_timer_stop(&session->timer);
         nb_session_pump(session);
     } else if (class == &backlog_class) {
         session->has_backlog = false;
         nb_session_pump(session);
+    } else if (class == &last_frame_class) {
+        nb_actor_stop(self);
     } else if (class == &nb_closing_class) {
         nb_session_send_closing(session, (const struct nb_closing_notice *)*message);
     }

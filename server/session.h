@@ -51,7 +51,10 @@ struct nb_session {
 
     uint64_t frames_in, frames_out;
     bool has_started; /* a first frame came */
-    bool input_ended, output_ended;
+    bool input_ended;
+    bool output_ended; /* shut, or failed: nothing more reaches the client */
+    bool sends_no_more; /* the client has hung up: what it has sent is bounded, and is carried out without waiting */
+    bool has_last_frame; /* no further one is started; the end is on its way behind those that were */
     bool is_ending;
     bool stream_in_use; /* from open to on_closed */
     bool stop_has_begun;
@@ -85,6 +88,9 @@ extern const struct nb_message_class nb_closing_class;
 
 /* Begins the end; what is queued goes out first. A repeat does nothing. */
 void nb_session_end(struct nb_session *session);
+
+/* The same, once the actors have got what was started; starts no further frame. */
+void nb_session_end_behind_frames(struct nb_session *session);
 
 /* The actors go, but write out what they were given; they answer what is open, and their events reach nobody. */
 void nb_session_stop_actors(struct nb_session *session);

@@ -102,7 +102,8 @@ void nb_on_session_poll(struct nb_actor *self, struct nb_command **command)
         nb_reply_throw(self->loop, &(*command)->reply, failure);
         return;
     }
-    if ((*command)->reply.is_notification) /* a fetch without an answer would lose what it fetches */
+    if ((*command)->reply.is_notification ||
+        session->output_ended) /* without an answer, what is fetched is lost */
         return;
     if (session->held.count || !params->wait) {
         answer(session, *command);

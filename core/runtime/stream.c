@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -30,8 +31,10 @@ static void update_interest(struct nb_stream *stream)
     int interest = 0;
     if (stream->fd < 0 || stream->is_closing)
         return;
-    if (stream->is_reading && !stream->is_broken && !stream->is_connecting)
+    if (stream->is_reading && !stream->is_connecting)
         interest |= UV_READABLE;
+    else if (stream->watches_hangup)
+        interest |= UV_DISCONNECT;
     if (stream->is_connecting || (stream->is_full && !stream->is_broken))
         interest |= UV_WRITABLE;
     if (interest == stream->interest)
@@ -80,7 +83,8 @@ int nb_stream_connect(struct nb_stream *stream, int fd, const struct sockaddr *a
 static void finish_connecting(struct nb_stream *stream, int status)
 {
     stream->is_connecting = false;
-    stream->is_broken = status != 0;
+    stream->is_broken = stream->cannot_read = status != 0;
+    stream->is_reading = stream->is_reading && !stream->cannot_read;
     update_interest(stream);
     if (!status && (stream->queue.count || stream->is_shutting))
         nb_loop_flush_later(stream->loop, &stream->flush);
@@ -101,7 +105,11 @@ static int socket_error(int fd)
 static void fail(struct nb_stream *stream, int status, const char *syscall)
 {
     stream->is_broken = true;
-    stream->is_reading = stream->is_full = false;
+    stream->is_full = false;
+    if (strcmp(syscall, "read") == 0) {
+        stream->cannot_read = true;
+        stream->is_reading = stream->watches_hangup = false;
+    }
     nb_write_queue_clear(&stream->queue);
     update_interest(stream);
     stream->ops->on_failure(stream, status, syscall);
@@ -111,7 +119,13 @@ static void fail(struct nb_stream *stream, int status, const char *syscall)
 
 void nb_stream_start_reading(struct nb_stream *stream)
 {
-    stream->is_reading = !stream->is_broken;
+    stream->is_reading = !stream->cannot_read;
+    update_interest(stream);
+}
+
+void nb_stream_watch_hangup(struct nb_stream *stream)
+{
+    stream->watches_hangup = true;
     update_interest(stream);
 }
 
@@ -265,7 +279,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     bool may_read_more = false;
     if (status < 0) { /* EPOLLERR, and libuv has stopped polling: the system calls will say what it is */
         stream->interest = 0;
-        events = UV_READABLE | UV_WRITABLE;
+        events = UV_READABLE | UV_WRITABLE | UV_DISCONNECT;
     }
     if (stream->is_connecting) {
         finish_connecting(stream, socket_error(stream->fd));
@@ -276,6 +290,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         may_read_more = read_some(stream);
     if ((events & UV_WRITABLE) && stream->is_full && !(status < 0 && may_read_more))
         nb_stream_flush(stream);
+    if ((events & UV_DISCONNECT) && stream->watches_hangup && !stream->is_reading && !stream->is_closing) {
+        stream->watches_hangup = false;
+        stream->ops->on_hangup(stream);
+    }
     update_interest(stream);
 }
 

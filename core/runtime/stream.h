@@ -35,7 +35,12 @@ struct nb_stream_ops {
     void (*on_sent)(struct nb_stream *stream, size_t length);
     /* The write side is shut, after everything that was queued: 0 or negative errno. */
     void (*on_shut)(struct nb_stream *stream, int status);
-    /* Reading or writing failed (syscall is "read" or "write"); the stream does neither any more. Close it. */
+    /* The peer has hung up, or sends no more, while nothing is read; NULL where it is not watched for. */
+    void (*on_hangup)(struct nb_stream *stream);
+    /*
+     * Reading or writing failed (syscall is "read" or "write"). The stream does
+     * neither any more, save that it goes on reading when writing failed. Close it.
+     */
     void (*on_failure)(struct nb_stream *stream, int status, const char *syscall);
     /* The descriptor is closed; the memory may go. */
     void (*on_closed)(struct nb_stream *stream);
@@ -52,6 +57,8 @@ struct nb_stream {
     int interest;
     int connect_status; /* an error that connect told at once */
     bool is_connecting, is_reading, is_full, is_shutting, is_broken, is_closing;
+    bool cannot_read; /* is broken, and not for writing only */
+    bool watches_hangup; /* until it was told */
     bool packs; /* settles its queue when the socket is full */
 };
 
@@ -71,6 +78,9 @@ int nb_stream_connect(struct nb_stream *stream, int fd, const struct sockaddr *a
 
 void nb_stream_start_reading(struct nb_stream *stream);
 void nb_stream_stop_reading(struct nb_stream *stream);
+
+/* Calls on_hangup, once, should the peer hang up while nothing is read. */
+void nb_stream_watch_hangup(struct nb_stream *stream);
 
 /* Queues; negative errno: UV_ENOMEM, nothing was queued. Sent at the end of the turn. */
 int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes);

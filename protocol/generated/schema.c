@@ -398,7 +398,7 @@ const struct nb_shape nb_shape_Created = {
 };
 
 static const struct nb_field fields_of_SocketWrite[] = {
-    {.name = "data", .label = "data", .name_length = 4, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(SocketWrite, data), .has_offset = NB_NO_HAS},
+    {.name = "data", .label = "chunk", .name_length = 4, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(SocketWrite, data), .has_offset = NB_NO_HAS},
     {.name = "encoding", .label = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketWrite, encoding), .has_offset = NB_NO_HAS},
 };
 

@@ -189,6 +189,17 @@ START_TEST(integers_at_their_edges)
 }
 END_TEST
 
+START_TEST(text_of_any_bytes)
+{
+    accepted(&nb_shape_IpText, "{'input': <a3610062>}");
+    ck_assert_uint_eq(message.params.ip_text.input.length, 3);
+    accepted(&nb_shape_IpText, "{'input': x'ff'}");
+    ck_assert_uint_eq(message.params.ip_text.input.length, 1);
+    accepted(&nb_shape_SocketAddress, "{'family': <a1ff>, 'port': '0x50'}");
+    ck_assert_uint_eq(message.params.socket_address.port, 80);
+}
+END_TEST
+
 START_TEST(ports_as_text)
 {
     accepted(&nb_shape_SocketConnect, "{'port': ' 0x50 '}");
@@ -332,6 +343,15 @@ static const struct refusal {
     {&nb_shape_Any, "<d6ff00000000>", "ERR_INVALID_ARG_TYPE", "options", NULL},
     {&nb_shape_Any, "{'a': {[1]: 2}}", "ERR_INVALID_ARG_TYPE", "options", NULL},
     {&nb_shape_SocketWrite, "{'data': 5}", "ERR_INVALID_ARG_TYPE", "chunk", NULL},
+    {&nb_shape_BlockListLoad, "{'data': 5}", "ERR_INVALID_ARG_TYPE", "data", NULL},
+    {&nb_shape_SocketAddress, "{'family': 4}", "ERR_INVALID_ARG_VALUE", "family",
+     "The property 'options.family' is invalid. Received 4"},
+    {&nb_shape_SocketAddress, "{'port': true}", "ERR_SOCKET_BAD_PORT", "port",
+     "options.port should be >= 0 and < 65536. Received type boolean (true)."},
+    {&nb_shape_SocketAddress, "{'address': 1}", "ERR_INVALID_ARG_TYPE", "address",
+     "The \"options.address\" property must be of type string. Received type number (1)"},
+    {&nb_shape_BlockListSubnet, "{'net': 1}", "ERR_INVALID_ARG_TYPE", "net",
+     "The \"network\" argument must be of type string. Received type number (1)"},
 };
 enum { REFUSAL_COUNT = sizeof refusals / sizeof *refusals };
 
@@ -372,6 +392,7 @@ int main(void)
     tcase_add_loop_test(values, numbers_of_any_width, 0, 12);
     tcase_add_loop_test(values, negative_numbers_of_any_width, 0, 8);
     tcase_add_test(values, integers_at_their_edges);
+    tcase_add_test(values, text_of_any_bytes);
     tcase_add_test(values, ports_as_text);
     tcase_add_test(values, str_and_bin_stand_for_each_other);
     tcase_add_loop_test(values, any_is_kept_as_it_came, 0, 4);

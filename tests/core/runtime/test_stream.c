@@ -103,7 +103,13 @@ static void on_closed(struct nb_stream *self)
     self->loop = NULL; /* marks it as gone */
 }
 
-static const struct nb_stream_ops ops = {.on_connected = on_connected,
+static void on_hangup(struct nb_stream *self)
+{
+    tell("hangup");
+}
+
+static const struct nb_stream_ops ops = {.on_hangup = on_hangup,
+                                         .on_connected = on_connected,
                                          .reserve = reserve,
                                          .on_bytes = on_bytes,
                                          .on_end = on_end,
@@ -410,6 +416,42 @@ START_TEST(without_room_reading_waits)
     nb_stream_start_reading(stream);
     wait_for("bytes");
     ck_assert_str_eq(owner.story, "no-room bytes:3");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_hangup_is_noticed_while_nothing_is_read)
+{
+    begin_with(unix_pair);
+    nb_stream_start_reading(stream);
+    nb_stream_watch_hangup(stream);
+    nb_stream_stop_reading(stream);
+    send_from_peer("abc");
+    turn();
+    ck_assert_str_eq(owner.story, "");
+    close(peer);
+    peer = 0;
+    wait_for("hangup");
+    turn();
+    ck_assert_str_eq(owner.story, "hangup");
+    nb_stream_start_reading(stream);
+    wait_for("end");
+    ck_assert_str_eq(owner.story, "hangup bytes:3 end");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(what_has_arrived_can_be_read_after_a_write_failed)
+{
+    begin_with(unix_pair);
+    send_from_peer("abc");
+    close(peer);
+    peer = 0;
+    write_text("x");
+    wait_for("failure");
+    nb_stream_start_reading(stream);
+    wait_for("end");
+    ck_assert_str_eq(owner.story, "failure:EPIPE:write bytes:3 end");
     close_and_end();
 }
 END_TEST
@@ -739,6 +781,8 @@ int main(void)
                                                  a_reset_comes_after_the_bytes,
                                                  one_stream_does_not_read_for_ever,
                                                  without_room_reading_waits,
+                                                 a_hangup_is_noticed_while_nothing_is_read,
+                                                 what_has_arrived_can_be_read_after_a_write_failed,
                                                  discarded_input_is_gone,
                                                  the_writes_of_a_turn_leave_together,
                                                  a_full_socket_goes_on_when_the_peer_reads,
