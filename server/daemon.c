@@ -24,6 +24,12 @@ enum {
     LAST_LIMIT = 1000, /* ms behind the deadline for last bytes to clients and peers that may not read */
 };
 
+/* Of the end. */
+struct deadline {
+    struct nb_timer timer;
+    struct daemon *daemon; /* borrowed */
+};
+
 /*
  *   RUNNING --signal--> CLOSING (clients are told, and have until the deadline)
  *           --last host gone--> gone
@@ -37,7 +43,8 @@ struct daemon {
     struct nb_runtime *runtime; /* borrowed */
     struct nb_control_socket *control; /* borrowed */
     struct nb_acceptor *acceptor;
-    struct nb_timer deadline;
+    struct deadline *deadline; /* borrowed: goes on when the daemon is gone and its loops still have actors */
+    uint64_t ends_at; /* loop time; once closing: the last limit */
     struct nb_lists *lists; /* borrowed */
     struct nb_actor_id keepers[NB_CONFIG_LISTS]; /* of the configuration's lists, in its order */
     uv_signal_t signals[SIGNALS];
@@ -139,34 +146,41 @@ static const struct nb_acceptor_ops acceptor_ops = {.on_accept = on_accept, .on_
 
 /* ---- the end ---- */
 
-static struct daemon *daemon_of(struct nb_timer *timer)
-{
-    return (struct daemon *)((char *)timer - offsetof(struct daemon, deadline));
-}
-
 /* Whoever still does not read would hold up the end of the process; everything else is done. */
 static void on_last_limit(struct nb_timer *timer)
 {
-    nb_log(NB_LOG_WARNING, "ended with bytes unsent", "hosts=%u", daemon_of(timer)->live_hosts);
+    (void)timer;
+    nb_log(NB_LOG_WARNING, "ended with bytes unsent", "reason=deadline");
     _exit(EXIT_SUCCESS);
+}
+
+static void limit_the_end(struct daemon *daemon)
+{
+    struct nb_loop *loop = daemon->actor.loop;
+    uint64_t now = nb_loop_now(loop);
+    nb_timer_start(&daemon->deadline->timer, loop, daemon->ends_at > now ? daemon->ends_at - now : 0,
+                   on_last_limit);
 }
 
 static void stop_hosts(struct daemon *daemon)
 {
-    nb_timer_start(&daemon->deadline, daemon->actor.loop, LAST_LIMIT, on_last_limit);
+    daemon->ends_at = nb_loop_now(daemon->actor.loop) + LAST_LIMIT;
+    limit_the_end(daemon);
     for (unsigned i = 1; i < daemon->runtime->count; i++)
         nb_stop(daemon->actor.loop, daemon->hosts[i]);
 }
 
 static void on_deadline(struct nb_timer *timer)
 {
-    stop_hosts(daemon_of(timer));
+    struct deadline *deadline = (struct deadline *)timer;
+    stop_hosts(deadline->daemon);
 }
 
 static void begin_closing(struct daemon *daemon, const char *reason)
 {
     struct nb_loop *loop = daemon->actor.loop;
     daemon->is_closing = true;
+    daemon->ends_at = nb_loop_now(loop) + daemon->config->stop_deadline + LAST_LIMIT;
     nb_log(NB_LOG_INFO, "closing", "reason=%s sessions=%u deadline_ms=%u", reason, total_load(daemon),
            daemon->config->stop_deadline);
     nb_systemd_notify("STOPPING=1");
@@ -183,7 +197,7 @@ static void begin_closing(struct daemon *daemon, const char *reason)
         notice->deadline = daemon->config->stop_deadline;
         nb_send(loop, daemon->hosts[i], &notice->message);
     }
-    if (nb_timer_start(&daemon->deadline, loop, daemon->config->stop_deadline, on_deadline) < 0)
+    if (nb_timer_start(&daemon->deadline->timer, loop, daemon->config->stop_deadline, on_deadline) < 0)
         stop_hosts(daemon);
 }
 
@@ -221,7 +235,7 @@ static void on_signal_closed(uv_handle_t *handle)
 static void stop(struct nb_actor *self)
 {
     struct daemon *daemon = (struct daemon *)self;
-    nb_timer_finish(&daemon->deadline);
+    limit_the_end(daemon);
     for (unsigned i = 0; i < daemon->config->list_count; i++)
         nb_stop(self->loop, daemon->keepers[i]);
     for (unsigned i = 0; i < SIGNALS; i++)
@@ -269,7 +283,8 @@ static int watch_signals(struct daemon *daemon)
 }
 
 static int start_daemon(struct nb_runtime *runtime, const struct nb_config *config, struct nb_lists *lists,
-                        const struct nb_file_identity *loaded, struct nb_control_socket *control)
+                        const struct nb_file_identity *loaded, struct nb_control_socket *control,
+                        struct deadline *deadline)
 {
     struct daemon *daemon = nb_actor_new(&runtime->loops[0], &daemon_class);
     if (!daemon)
@@ -278,6 +293,8 @@ static int start_daemon(struct nb_runtime *runtime, const struct nb_config *conf
     daemon->runtime = runtime;
     daemon->lists = lists;
     daemon->control = control;
+    daemon->deadline = deadline;
+    deadline->daemon = daemon;
     int status = watch_signals(daemon);
     if (status == 0)
         status = nb_configured_lists_watch(daemon->actor.loop, config, lists, loaded, daemon->keepers);
@@ -367,6 +384,7 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
 {
     static struct nb_runtime runtime;
     static struct nb_lists lists;
+    static struct deadline deadline;
     struct nb_file_identity loaded[NB_CONFIG_LISTS];
     int status = nb_configured_lists_load(config, &lists, loaded);
     if (status == 0)
@@ -374,11 +392,12 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
     if (status < 0)
         return status;
     start_thread_pool(&runtime);
-    if ((status = start_daemon(&runtime, config, &lists, loaded, control)) < 0 ||
+    if ((status = start_daemon(&runtime, config, &lists, loaded, control, &deadline)) < 0 ||
         (status = nb_runtime_start(&runtime)) < 0)
         return status; /* the process ends: what is half made goes with it */
     announce_ready(config, control->lock < 0);
     nb_runtime_run(&runtime);
+    nb_timer_finish(&deadline.timer);
     if (nb_lookups_under_way()) /* can't be called off, and may take long: nothing else is left to be done */
         _exit(EXIT_SUCCESS);
     nb_runtime_finish(&runtime);

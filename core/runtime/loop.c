@@ -129,9 +129,15 @@ static bool has_work(const struct nb_loop *loop)
     return loop->oldest || loop->stopping || loop->flushes;
 }
 
+static bool has_workers(struct nb_loop *loop)
+{
+    return loop->index == 0 && atomic_load(&loop->runtime->live_threads);
+}
+
 static void end_if_done(struct nb_loop *loop)
 {
-    if (loop->is_open && !loop->actor_count && !loop->oldest && atomic_load(&loop->is_ending)) {
+    if (loop->is_open && !loop->actor_count && !loop->oldest && atomic_load(&loop->is_ending) &&
+        !has_workers(loop)) {
         loop->is_open = false;
         uv_stop(&loop->uv);
     }
@@ -256,11 +262,19 @@ int nb_runtime_init(struct nb_runtime *runtime, unsigned workers)
     return 0;
 }
 
+static void run_loop(struct nb_loop *loop)
+{
+    while (loop->is_open)
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
 static void run_thread(void *argument)
 {
     struct nb_loop *loop = argument;
-    while (loop->is_open)
-        uv_run(&loop->uv, UV_RUN_DEFAULT);
+    struct nb_runtime *runtime = loop->runtime;
+    run_loop(loop);
+    atomic_fetch_sub(&runtime->live_threads, 1);
+    uv_async_send(&runtime->loops[0].bell);
 }
 
 static void join_threads(struct nb_runtime *runtime)
@@ -273,8 +287,10 @@ int nb_runtime_start(struct nb_runtime *runtime)
 {
     for (runtime->running = 1; runtime->running < runtime->count; runtime->running++) {
         struct nb_loop *loop = &runtime->loops[runtime->running];
+        atomic_fetch_add(&runtime->live_threads, 1);
         int status = uv_thread_create(&loop->thread, run_thread, loop);
         if (status < 0) {
+            atomic_fetch_sub(&runtime->live_threads, 1);
             nb_runtime_end(runtime);
             join_threads(runtime);
             return status;
@@ -285,7 +301,7 @@ int nb_runtime_start(struct nb_runtime *runtime)
 
 void nb_runtime_run(struct nb_runtime *runtime)
 {
-    run_thread(&runtime->loops[0]);
+    run_loop(&runtime->loops[0]);
     join_threads(runtime);
 }
 

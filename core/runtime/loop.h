@@ -71,6 +71,7 @@ struct nb_runtime {
     struct nb_loop loops[NB_LOOPS_MAX]; /* 0: the main thread's */
     unsigned count;
     unsigned running; /* loops whose threads were started */
+    atomic_uint live_threads; /* of the workers */
 };
 
 /* Loop 0 and workers more; negative errno. init does not start threads. */
@@ -81,7 +82,8 @@ int nb_runtime_start(struct nb_runtime *runtime);
 
 /*
  * Runs loop 0 on this thread until nb_runtime_end was called and every actor of
- * every loop is gone; then joins the threads.
+ * every loop is gone; then joins the threads. Loop 0 is the last to end, so that
+ * a timer on it can limit how long the others take.
  */
 void nb_runtime_run(struct nb_runtime *runtime);
 

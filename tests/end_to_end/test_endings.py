@@ -82,3 +82,15 @@ def test_a_timeout_set_behind_the_close_does_not_keep_the_socket(broker, session
         session.socket.close()
         wait_until(lambda: broker.open_fds() <= fds - 2, "the end of session and socket")
         peer.close()
+
+
+def test_sigterm_does_not_wait_longer_than_its_deadline_for_last_bytes(start_broker):
+    broker = start_broker(None, "--stop-deadline", "200")
+    with Session(broker.path) as session, peers.connect(session):
+        fill(session, 1)
+        session.socket.close()
+        wait_until(lambda: any("session ended" in line for line in broker.stderr), "the session's end")
+        begun = time.monotonic()
+        broker.terminate()
+        broker.wait()
+        assert time.monotonic() - begun < 4  # 1.2 s; the socket alone would have 5
