@@ -22,17 +22,23 @@ static void answer_writes(struct nb_socket *socket)
     }
 }
 
+/* Tells what the bytes sent so far have brought about. */
+static void tell_sent(struct nb_socket *socket)
+{
+    if (socket->needs_drain && !socket->is_ending && socket->bytes_sent == socket->bytes_written) {
+        socket->needs_drain = false;
+        nb_event_emit(socket->account, NB_EVENT_SOCKET_DRAIN, socket->name);
+    }
+    answer_writes(socket);
+}
+
 void nb_socket_sent(struct nb_stream *stream, size_t length)
 {
     struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
     socket->bytes_sent += length;
     nb_debt_pay(socket->account, &socket->debt, length);
     nb_socket_touch(socket);
-    if (socket->needs_drain && !socket->is_ending && socket->bytes_sent == socket->bytes_written) {
-        socket->needs_drain = false;
-        nb_event_emit(socket->account, NB_EVENT_SOCKET_DRAIN, socket->name);
-    }
-    answer_writes(socket);
+    tell_sent(socket);
 }
 
 static void answer_ends(struct nb_socket *socket)
@@ -72,6 +78,9 @@ static int queue_bytes(struct nb_socket *socket, struct nb_bytes bytes)
 {
     int status;
     if (socket->state == NB_SOCKET_OPEN) {
+        if (socket->bytes_sent ==
+            socket->bytes_written) /* as in Node, where further ones wait for the first */
+            nb_socket_touch(socket);
         status = nb_stream_write(&socket->stream, bytes);
     } else {
         status = nb_write_queue_share(&socket->dial->early, bytes);
@@ -162,12 +171,12 @@ void nb_on_socket_write(struct nb_actor *self, struct nb_command **command)
         nb_reply_fail(self->loop, &(*command)->reply, nb_failure_destroyed("write"));
         return;
     }
-    if (!write_data(socket, command) || (*command)->reply.is_notification)
+    if (!write_data(socket, command))
         return;
     (*command)->offset = socket->bytes_written;
     nb_socket_keep_request(socket, nb_command_take(command));
-    if (socket->state == NB_SOCKET_OPEN)
-        answer_writes(socket);
+    if (socket->state == NB_SOCKET_OPEN) /* an empty write is done already */
+        tell_sent(socket);
 }
 
 void nb_on_socket_end(struct nb_actor *self, struct nb_command **command)

@@ -1107,6 +1107,17 @@ END_TEST
 
 /* ---- notifications and the end ---- */
 
+START_TEST(an_empty_write_is_drained_at_once)
+{
+    begin_with((nb_SocketCreate){.has_high_water_mark = true});
+    write_text(socket_id, 3, "");
+    expect_line("drain 1");
+    expect_line("answer 3 written=0");
+    ck_assert(!driver_look(socket_id)->needs_drain);
+    end();
+}
+END_TEST
+
 START_TEST(a_notification_is_not_kept)
 {
     begin_connected();
@@ -1115,6 +1126,8 @@ START_TEST(a_notification_is_not_kept)
     end_socket(socket_id, 0);
     turn_until_quiet(driver_loop);
     ck_assert_ptr_null(driver_look(socket_id)->requests.first);
+    close(peer);
+    peer = -1;
     end();
 }
 END_TEST
@@ -1196,6 +1209,7 @@ int main(void)
         a_peer_that_never_reads_is_left_in_the_end,
         a_session_that_goes_takes_the_rest_along,
         a_socket_at_the_gate_lingers_too,
+        an_empty_write_is_drained_at_once,
         a_notification_is_not_kept,
         commands_behind_the_end_of_the_session_do_nothing,
         NULL,
