@@ -3,6 +3,7 @@
 #include "acceptor.h"
 #include "configured_lists.h"
 #include "control_socket.h"
+#include "hash.h"
 #include "host.h"
 #include "list_keeper.h"
 #include "log.h"
@@ -329,6 +330,7 @@ static void prepare_process(void)
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     take_over_umask();
+    nb_hash_draw_key();
     snprintf(threads, sizeof threads, "%d", NAME_LOOKUP_THREADS);
     setenv("UV_THREADPOOL_SIZE", threads, 0);
     nb_memory_serve_libuv();

@@ -1,3 +1,4 @@
+#include "hash.h"
 #include "memory.h"
 
 #include <stdbool.h>
@@ -8,9 +9,7 @@
 #define uthash_nonfatal_oom(handle) ((handle)->number = 0)
 #define uthash_malloc(size) nb_malloc(size)
 #define uthash_free(memory, size) nb_free(memory)
-
-/* uthash's hash function falls through its cases on purpose. */
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+#define HASH_FUNCTION(number, size, hash) ((hash) = (unsigned)nb_hash(*(number)))
 
 #include "handles.h"
 

@@ -1,5 +1,6 @@
 #include "pending.h"
 
+#include "hash.h"
 #include "memory.h"
 
 #include <uv.h>
@@ -15,8 +16,7 @@ void nb_pending_finish(struct nb_pending *pending)
 
 static uint32_t home_of(const struct nb_pending *pending, uint32_t msgid)
 {
-    /* Multiplicative hashing: clients count up, or choose at will. */
-    return (uint32_t)((msgid * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (pending->capacity - 1);
+    return (uint32_t)nb_hash(msgid) & (pending->capacity - 1);
 }
 
 /* Where the msgid is, or the free slot where it would be. */
