@@ -6,6 +6,11 @@
 /* A client may leave its answers unread for a while as it waits for us to read; far less than this. */
 enum { NO_READING_FACTOR = 4 };
 
+static size_t most_unread(const struct nb_session *session)
+{
+    return NO_READING_FACTOR * (size_t)session->limits->out_high;
+}
+
 static size_t queued(const struct nb_session *session)
 {
     return session->stream.queue.length + session->held.bytes.length + session->account->in_flight;
@@ -33,7 +38,7 @@ void nb_session_update_gate(struct nb_session *session)
 static void check_queue(struct nb_session *session)
 {
     nb_session_update_gate(session);
-    if (session->stream.queue.length > NO_READING_FACTOR * (size_t)session->limits->out_high)
+    if (session->stream.queue.length > most_unread(session))
         session->waits_for_client = true;
 }
 
@@ -75,12 +80,23 @@ static void hold_encoded(struct nb_session *session, struct nb_bytes payload)
     check_queue(session);
 }
 
+/* The gate stops what sockets cause; what commands cause can't wait, as the poll that fetches it is one of them. */
+static void check_held(struct nb_session *session)
+{
+    struct nb_fault fault = {0};
+    if (session->held.bytes.length <= most_unread(session) || session->actor.is_stopping)
+        return;
+    nb_fault_limit(&fault, "outHigh", session->limits->out_high);
+    nb_session_break(session, &fault);
+}
+
 static void deliver_event(struct nb_session *session, struct nb_bytes payload)
 {
     if (session->polls)
         hold_encoded(session, payload);
     else
         send_encoded(session, payload);
+    check_held(session);
 }
 
 void nb_session_send_event(struct nb_session *session, const struct nb_event_message *event)

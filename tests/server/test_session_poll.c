@@ -57,6 +57,20 @@ START_TEST(as_many_as_asked_for)
 }
 END_TEST
 
+/* Each bad notification is an event that no gate holds back. */
+START_TEST(who_never_fetches_is_ended_at_a_bound)
+{
+    broker_limits.out_high = 4096;
+    broker_limits.out_low = 1024;
+    begin();
+    for (unsigned i = 0; i < 400; i++)
+        client_send(&client, "[2,'no.such',[0]]");
+    client_expect(&client, "[2,'session.error',[0,{'code':'ERR_NB_LIMIT'*'limit':'outHigh'*'fatal':true*");
+    client_expect(&client, "end");
+    end();
+}
+END_TEST
+
 START_TEST(a_poll_waits_for_the_first)
 {
     begin();
@@ -177,6 +191,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
+        who_never_fetches_is_ended_at_a_bound,
         events_are_held_until_they_are_fetched,
         as_many_as_asked_for,
         a_poll_waits_for_the_first,
