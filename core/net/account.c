@@ -119,7 +119,7 @@ void nb_account_add_socket(struct nb_account *account)
 void nb_account_remove_socket(struct nb_account *account)
 {
     account->sockets--;
-    if (account->for_vacancy)
+    if (account->for_vacancy && account->sockets < account->max_sockets)
         wake_all(&account->for_vacancy);
 }
 

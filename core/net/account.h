@@ -73,7 +73,7 @@ struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id sessi
 struct nb_account *nb_account_ref(struct nb_account *account);
 void nb_account_unref(struct nb_account *account);
 
-/* Waiters wake later, one by one, when the gate opens or a socket goes; waiting twice is waiting once. */
+/* Waiters wake later, one by one, when the gate opens or a place for a socket is free; waiting twice is waiting once. */
 void nb_account_close_gate(struct nb_account *account);
 void nb_account_open_gate(struct nb_account *account);
 

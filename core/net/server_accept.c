@@ -13,16 +13,18 @@ void nb_server_wake(struct nb_waiter *waiter)
 }
 
 /* Leaves further connections in the kernel's queue while the session can't take them. */
-void nb_server_wait_if_full(struct nb_server *server)
+static bool may_accept(void *owner)
 {
+    struct nb_server *server = owner;
     struct nb_account *account = server->account;
     if (account->gate_is_closed)
         nb_account_wait_at_gate(account, &server->waiter);
     else if (account->sockets >= account->max_sockets)
         nb_account_wait_for_vacancy(account, &server->waiter);
     else
-        return;
+        return true;
     nb_acceptor_pause(server->acceptor);
+    return false;
 }
 
 /* rule NULL: none blocks it, but there are too many. */
@@ -98,7 +100,6 @@ static void drop(struct nb_server *server, int fd, const struct nb_endpoint *rem
 {
     emit_drop(server, fd, remote, rule);
     close(fd);
-    nb_server_wait_if_full(server);
 }
 
 static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)
@@ -125,7 +126,6 @@ static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)
     }
     server->connections++;
     emit_connection(server, socket);
-    nb_server_wait_if_full(server);
 }
 
 static void on_acceptor_failure(void *owner, int status)
@@ -140,5 +140,5 @@ static void on_acceptor_failure(void *owner, int status)
     nb_server_update_activity(server);
 }
 
-const struct nb_acceptor_ops nb_server_acceptor_ops = {.on_accept = on_accept,
-                                                       .on_failure = on_acceptor_failure};
+const struct nb_acceptor_ops nb_server_acceptor_ops = {
+    .may_accept = may_accept, .on_accept = on_accept, .on_failure = on_acceptor_failure};

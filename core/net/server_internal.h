@@ -36,8 +36,6 @@ void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_
 
 extern const struct nb_acceptor_ops nb_server_acceptor_ops; /* of owner struct nb_server */
 
-/* Leaves further connections in the kernel's queue while the session can't take them. */
-void nb_server_wait_if_full(struct nb_server *server);
 void nb_server_wake(struct nb_waiter *waiter);
 
 #endif

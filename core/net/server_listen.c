@@ -35,7 +35,6 @@ static void start_accepting(struct nb_server *server, int fd)
     emit_listening(server);
     nb_server_answer_address(server, &request->reply);
     nb_message_dispose(server->actor.loop, &request->message);
-    nb_server_wait_if_full(server);
 }
 
 static bool has_no_ipv6(int status)

@@ -79,6 +79,8 @@ static bool accept_one(struct nb_acceptor *acceptor)
 {
     struct sockaddr_storage peer;
     socklen_t length = sizeof peer;
+    if (acceptor->ops->may_accept && !acceptor->ops->may_accept(acceptor->owner))
+        return false;
     memset(&peer, 0, sizeof peer);
     int fd = accept4(acceptor->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {

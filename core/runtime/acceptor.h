@@ -13,6 +13,8 @@
 struct nb_acceptor;
 
 struct nb_acceptor_ops {
+    /* Asked before each accept; false: not now, and the owner has paused the acceptor. NULL: always. */
+    bool (*may_accept)(void *owner);
     /* A new connection; takes the fd, which is non-blocking and close-on-exec. */
     void (*on_accept)(void *owner, int fd, const struct sockaddr_storage *peer);
     /* The listening socket itself is of no use any more: negative errno. Close it. */
