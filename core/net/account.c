@@ -18,6 +18,7 @@ struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id sessi
     account->shares = 1;
     account->next_id = 2;
     nb_intake_init(&account->intake, &loop->pool);
+    nb_intake_init(&account->texts, &loop->pool);
     return account;
 }
 
@@ -34,6 +35,7 @@ void nb_account_unref(struct nb_account *account)
     assert(!account->debts && !account->at_gate && !account->for_vacancy);
     nb_intake_finish(&account->intake);
     nb_budget_unref(account->budget);
+    nb_intake_finish(&account->texts);
     if (account->relief)
         nb_message_free(account->loop, account->relief);
     nb_free(account);

@@ -38,6 +38,7 @@ struct nb_account {
     struct nb_actor_id session; /* nobody once the session is gone: events go nowhere */
     unsigned shares;
     struct nb_intake intake; /* what the session's sockets read */
+    struct nb_intake texts; /* what they decode of it */
     bool gate_is_closed;
     size_t in_flight; /* payload bytes of data events that the session has not taken yet */
     size_t in_flight_max; /* the gate closes above this: one turn's reads are bounded too */

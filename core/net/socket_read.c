@@ -27,38 +27,56 @@ uint8_t *nb_socket_reserve(struct nb_stream *stream, size_t *ret_size)
     return NULL;
 }
 
-static void emit_text(struct nb_socket *socket, const uint8_t *data, size_t length)
-{
-    struct nb_account *account = socket->account;
-    struct nb_chunk *chunk = nb_chunk_new(&account->loop->pool, nb_decode_bound(&socket->decoder, length));
-    if (!chunk) {
-        nb_stop(account->loop, account->session);
-        return;
-    }
-    char *text = (char *)chunk->bytes;
-    size_t used =
-        data ? nb_decode(&socket->decoder, data, length, text) : nb_decode_end(&socket->decoder, text);
-    struct nb_event_message *event = used ? nb_event_new(account, NB_EVENT_SOCKET_DATA, socket->name) : NULL;
-    if (!event) {
-        nb_chunk_unref(chunk);
-        return;
-    }
-    event->body.data.data = (struct nb_slice){chunk->bytes, used};
-    event->chunk = chunk;
-    event->payload_is_text = true;
-    nb_account_send_data(account, used);
-    nb_event_send(account, event);
-}
-
-static void emit_bytes(struct nb_socket *socket, struct nb_bytes bytes)
+static void emit_payload(struct nb_socket *socket, struct nb_bytes bytes, bool is_text)
 {
     struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_DATA, socket->name);
     if (!event)
         return;
     event->body.data.data = (struct nb_slice){bytes.data, bytes.length};
     event->chunk = nb_chunk_ref(bytes.chunk);
+    event->payload_is_text = is_text;
     nb_account_send_data(socket->account, bytes.length);
     nb_event_send(socket->account, event);
+}
+
+static size_t decode(struct nb_decoder *decoder, const uint8_t *data, size_t length, void *out)
+{
+    return data ? nb_decode(decoder, data, length, out) : nb_decode_end(decoder, out);
+}
+
+/* The text of a long read may need more than an intake gives; it gets a chunk of its own. */
+static void emit_long_text(struct nb_socket *socket, const uint8_t *data, size_t length, size_t bound)
+{
+    struct nb_account *account = socket->account;
+    struct nb_chunk *chunk = nb_chunk_new(&account->loop->pool, bound);
+    if (!chunk) {
+        nb_stop(account->loop, account->session);
+        return;
+    }
+    size_t used = decode(&socket->decoder, data, length, chunk->bytes);
+    if (used)
+        emit_payload(socket, (struct nb_bytes){chunk->bytes, used, chunk}, true);
+    nb_chunk_unref(chunk);
+}
+
+/* Texts are packed like the reads they come from: a short one must not hold a chunk of its own. */
+static void emit_text(struct nb_socket *socket, const uint8_t *data, size_t length)
+{
+    struct nb_account *account = socket->account;
+    size_t bound = nb_decode_bound(&socket->decoder, length);
+    if (bound > NB_CHUNK_LARGE / 2) {
+        emit_long_text(socket, data, length, bound);
+        return;
+    }
+    uint8_t *text = nb_intake_reserve(&account->texts, bound);
+    if (!text) {
+        nb_stop(account->loop, account->session);
+        return;
+    }
+    size_t used = decode(&socket->decoder, data, length, text);
+    if (used)
+        emit_payload(socket, nb_intake_commit(&account->texts, used), true);
+    nb_intake_settle(&account->texts);
 }
 
 void nb_socket_read(struct nb_stream *stream, size_t length)
@@ -68,7 +86,7 @@ void nb_socket_read(struct nb_stream *stream, size_t length)
     socket->bytes_read += length;
     nb_socket_touch(socket);
     if (socket->decoder.encoding == NB_ENCODING_NONE)
-        emit_bytes(socket, bytes);
+        emit_payload(socket, bytes, false);
     else
         emit_text(socket, bytes.data, length);
     nb_intake_settle(&socket->account->intake);
