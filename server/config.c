@@ -86,7 +86,7 @@ static const struct {
     {"maxBlockLists", offsetof(struct nb_limits, max_block_lists), 1, 65536},
     {"maxRules", offsetof(struct nb_limits, max_rules), 1, 1 << 24},
     {"maxFileRules", offsetof(struct nb_limits, max_file_rules), 1, NB_BLOCK_LIST_MAX},
-    {"readChunk", offsetof(struct nb_limits, read_chunk), 1, NB_CHUNK_LARGE},
+    {"readChunk", offsetof(struct nb_limits, read_chunk), 1, NB_CHUNK_LARGE / 2},
     {"outHigh", offsetof(struct nb_limits, out_high), 4096, 1 << 30},
     {"outLow", offsetof(struct nb_limits, out_low), 0, 1 << 30},
     {"unflushedHigh", offsetof(struct nb_limits, unflushed_high), 4096, 1 << 30},

@@ -181,9 +181,9 @@ START_TEST(every_setting_on_the_command_line)
     ck_assert_uint_eq(config.workers, 63);
     ck_assert_int_eq(config.log_level, NB_LOG_ERROR);
     ck_assert_uint_eq(config.stop_deadline, 1);
-    ck_assert_int_eq(load("--limit", "maxSockets=10", "--limit", "readChunk=262144"), 0);
+    ck_assert_int_eq(load("--limit", "maxSockets=10", "--limit", "readChunk=131072"), 0);
     ck_assert_uint_eq(config.limits.max_sockets, 10);
-    ck_assert_uint_eq(config.limits.read_chunk, 262144);
+    ck_assert_uint_eq(config.limits.read_chunk, 131072);
     ck_assert_int_eq(load("--allow-uid", "5", "--allow-uid", "6:low-ports,unix"), 0);
     ck_assert_uint_eq(config.policy.count, 2);
     ck_assert_uint_eq(config.policy.rules[0].uid, 5);
@@ -231,7 +231,7 @@ START_TEST(a_bad_value_on_the_command_line_is_named)
         {"--limit", "maxSockets="},
         {"--limit", "maxSockets=0"},
         {"--limit", "maxFish=1"},
-        {"--limit", "readChunk=262145"},
+        {"--limit", "readChunk=131073"},
         {"--limit", "stallTimeout=99999999999999999999"},
         {"--limit", "=1"},
         {"--allow-uid", "nobody"},
