@@ -51,11 +51,13 @@ struct daemon {
     uv_signal_t signals[SIGNALS];
     unsigned open_signals;
     struct nb_actor_id hosts[NB_LOOPS_MAX]; /* by loop */
-    atomic_uint load[NB_LOOPS_MAX]; /* sessions, by loop */
     unsigned live_hosts;
     uint64_t serial;
     bool is_closing;
 };
+
+/* Sessions by loop, until their last socket is gone too: that may be after the daemon actor's end. */
+static atomic_uint load[NB_LOOPS_MAX];
 
 static void receive(struct nb_actor *self, struct nb_message **message);
 static void stop(struct nb_actor *self);
@@ -81,19 +83,19 @@ static void turn_away(int fd, const char *code, const char *limit, const char *m
     close(fd);
 }
 
-static unsigned total_load(struct daemon *daemon)
+static unsigned total_load(const struct daemon *daemon)
 {
     unsigned total = 0;
     for (unsigned i = 0; i < daemon->runtime->count; i++)
-        total += atomic_load(&daemon->load[i]);
+        total += atomic_load(&load[i]);
     return total;
 }
 
-static unsigned least_loaded(struct daemon *daemon)
+static unsigned least_loaded(const struct daemon *daemon)
 {
     unsigned best = 1;
     for (unsigned i = 2; i < daemon->runtime->count; i++)
-        if (atomic_load(&daemon->load[i]) < atomic_load(&daemon->load[best]))
+        if (atomic_load(&load[i]) < atomic_load(&load[best]))
             best = i;
     return best;
 }
@@ -110,7 +112,7 @@ static void hand_over(struct daemon *daemon, int fd, const struct ucred *peer, s
     newcomer->peer = *peer;
     newcomer->rights = rights;
     newcomer->serial = ++daemon->serial;
-    atomic_fetch_add(&daemon->load[loop], 1);
+    atomic_fetch_add(&load[loop], 1);
     nb_send(daemon->actor.loop, daemon->hosts[loop], &newcomer->message);
 }
 
@@ -256,7 +258,7 @@ static int start_hosts(struct daemon *daemon)
 {
     for (unsigned i = 1; i < daemon->runtime->count; i++) {
         struct nb_loop *loop = &daemon->runtime->loops[i];
-        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, daemon->lists, &daemon->load[i]);
+        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, daemon->lists, &load[i]);
         if (!host)
             return UV_ENOMEM;
         daemon->hosts[i] = host->actor.id;

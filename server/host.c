@@ -64,6 +64,10 @@ static void welcome(struct nb_host *host, struct nb_newcomer *newcomer)
                                  host->limits, host->lists, &host->encoder, newcomer->serial);
         newcomer->fd = -1;
     }
+    if (session)
+        session->account->place = host->load;
+    else
+        atomic_fetch_sub(host->load, 1);
     if (session && nb_watch(&host->actor, session->actor.id) == 0) {
         host->sessions[host->count++] = session->actor.id;
         return;
@@ -71,7 +75,6 @@ static void welcome(struct nb_host *host, struct nb_newcomer *newcomer)
     nb_log(NB_LOG_ERROR, "cannot open a session", "error=ENOMEM");
     if (session)
         nb_actor_stop(&session->actor);
-    atomic_fetch_sub(host->load, 1);
 }
 
 static void forget(struct nb_host *host, struct nb_actor_id who)
@@ -82,7 +85,6 @@ static void forget(struct nb_host *host, struct nb_actor_id who)
             break;
         }
     }
-    atomic_fetch_sub(host->load, 1);
     if (host->count || !host->is_closing)
         return;
     if (host->actor.is_stopping)

@@ -28,7 +28,7 @@ struct nb_host {
     struct nb_actor actor;
     const struct nb_limits *limits; /* borrowed from the daemon, for its life */
     struct nb_lists *lists; /* likewise */
-    atomic_uint *load; /* borrowed; sessions here or on their way: the daemon adds, the host subtracts */
+    atomic_uint *load; /* borrowed, for the process's life; sessions here, on their way, or lingering */
     struct nb_encoder encoder; /* all sessions of this loop use it, one frame at a time */
     struct nb_actor_id *sessions; /* owned */
     uint32_t count, capacity;

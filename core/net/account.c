@@ -33,6 +33,8 @@ void nb_account_unref(struct nb_account *account)
     if (!account || --account->shares)
         return;
     assert(!account->debts && !account->at_gate && !account->for_vacancy);
+    if (account->place)
+        atomic_fetch_sub(account->place, 1);
     nb_intake_finish(&account->intake);
     nb_budget_unref(account->budget);
     nb_intake_finish(&account->texts);

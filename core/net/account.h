@@ -17,6 +17,7 @@
 #include "command.h"
 #include "filter.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,6 +38,8 @@ struct nb_account {
     struct nb_loop *loop;
     struct nb_actor_id session; /* nobody once the session is gone: events go nowhere */
     unsigned shares;
+    atomic_uint
+        *place; /* borrowed; one is taken off when the last share goes: what lingers counts. NULL: none */
     struct nb_intake intake; /* what the session's sockets read */
     struct nb_intake texts; /* what they decode of it */
     bool gate_is_closed;

