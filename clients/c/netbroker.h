@@ -235,6 +235,8 @@ struct netbroker_connect_options {
     uint32_t keep_alive_initial_delay; /* milliseconds; 0: the system's */
     uint32_t timeout; /* milliseconds, as netbroker_socket_set_timeout() */
     uint32_t read_chunk; /* bytes of one on_data at most; default 64 KiB */
+    uint64_t
+        block_list; /* id of a list from blockList.create, whose addresses are not connected to; 0: none */
 };
 
 /*
@@ -299,7 +301,7 @@ struct netbroker_server_events {
     void (*on_listening)(struct netbroker_server *server, void *context,
                          const struct netbroker_address *address);
     void (*on_connection)(struct netbroker_server *server, void *context, struct netbroker_socket *socket);
-    /* max_connections was reached: a connection was closed at once. Borrows. */
+    /* Blocked, or max_connections was reached: a connection was closed at once. Borrows. */
     void (*on_drop)(struct netbroker_server *server, void *context,
                     const struct netbroker_endpoints *endpoints);
     /* E.g. EADDRINUSE. The server stays: listen again, or close it. */
@@ -317,6 +319,7 @@ struct netbroker_server_options {
     bool limit_connections; /* use max_connections */
     uint32_t max_connections; /* 0 drops all */
     uint32_t read_chunk; /* bytes of one on_data at most; default 64 KiB */
+    uint64_t block_list; /* id of a list from blockList.create, whose addresses are dropped; 0: none */
 };
 
 struct netbroker_listen_options {

@@ -60,6 +60,7 @@ static void pack_options(struct netbroker_packer *packer, const struct netbroker
     nbc_map_flag(&map, "keepAlive", options->keep_alive);
     nbc_map_number(&map, "keepAliveInitialDelay", options->keep_alive_initial_delay);
     nbc_map_number(&map, "readChunk", options->read_chunk);
+    nbc_map_number(&map, "blockList", (int64_t)options->block_list);
     if (options->limit_connections) {
         nbc_map_key(&map, "maxConnections");
         netbroker_pack_uint(packer, options->max_connections);

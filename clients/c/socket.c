@@ -82,6 +82,7 @@ static void pack_connect(struct netbroker_packer *packer, const struct netbroker
     nbc_map_number(&map, "keepAliveInitialDelay", options->keep_alive_initial_delay);
     nbc_map_number(&map, "timeout", options->timeout);
     nbc_map_number(&map, "readChunk", options->read_chunk);
+    nbc_map_number(&map, "blockList", (int64_t)options->block_list);
     nbc_map_end(&map);
 }
 

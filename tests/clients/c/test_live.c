@@ -208,6 +208,43 @@ START_TEST(a_server_takes_drops_and_closes)
 }
 END_TEST
 
+/* A list of 127.0.0.0/8; its id. */
+static uint64_t block_loopback(struct daemon *daemon)
+{
+    static const uint8_t rules[] = "\x81\xa5rules\x91\xab"
+                                   "127.0.0.0/8";
+    struct netbroker_result result;
+    ck_assert_int_eq(netbroker_call_wait(daemon->session, "blockList.create", 1001, NULL, 0, -1, &result), 0);
+    netbroker_result_free(&result);
+    ck_assert_int_eq(netbroker_call_wait(daemon->session, "blockList.addRules", 1001, rules, sizeof rules - 1,
+                                         -1, &result),
+                     0);
+    netbroker_result_free(&result);
+    return 1001;
+}
+
+START_TEST(what_a_block_list_keeps_out)
+{
+    struct daemon daemon;
+    uint16_t port;
+    daemon_start(&daemon, NULL);
+    uint64_t list = block_loopback(&daemon);
+    struct netbroker_server *server =
+        listen_here(&daemon, &(struct netbroker_server_options){.block_list = list}, &port);
+    int peer = peer_connect(port);
+    wait_for(&daemon, "drop 127.0.0.1");
+    peer_expect_end(peer);
+    connect_to(&daemon,
+               &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port, .block_list = list});
+    wait_for(&daemon, "ERR_IP_BLOCKED");
+    wait_for(&daemon, "close 3");
+    netbroker_server_close(server);
+    wait_for(&daemon, "server close");
+    close(peer);
+    daemon_stop(&daemon);
+}
+END_TEST
+
 START_TEST(a_port_in_use_is_an_error_and_the_server_lives)
 {
     struct daemon daemon;
@@ -621,6 +658,7 @@ int main(void)
                                   a_reset_reaches_the_peer,
                                   a_thousand_connections_leave_nothing,
                                   a_server_takes_drops_and_closes,
+                                  what_a_block_list_keeps_out,
                                   a_port_in_use_is_an_error_and_the_server_lives,
                                   closing_a_server_that_never_listened_is_no_error,
                                   a_unix_server_knows_its_peer,
