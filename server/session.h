@@ -53,7 +53,7 @@ struct nb_session {
     bool has_started; /* a first frame came */
     bool input_ended;
     bool output_ended; /* shut, or failed: nothing more reaches the client */
-    bool sends_no_more; /* the client has hung up: what it has sent is bounded, and is carried out without waiting */
+    bool sends_no_more; /* the client has hung up: its last input is bounded, carried out without waiting */
     bool has_last_frame; /* no further one is started; the end is on its way behind those that were */
     bool is_ending;
     bool stream_in_use; /* from open to on_closed */

@@ -7,9 +7,10 @@
 struct nb_failure *nb_text_list_open(struct nb_slice list, const char *name, struct nb_text_list *ret_texts)
 {
     char received[NB_INSPECT_SIZE] = "undefined";
-    struct nb_cursor cursor = {list.data, list.data + list.length};
+    struct nb_cursor cursor = {NULL, NULL};
     struct nb_value value = {.kind = NB_KIND_NIL};
     if (list.data) {
+        cursor = (struct nb_cursor){list.data, list.data + list.length};
         value = nb_cursor_take(&cursor);
         nb_inspect_type(&value, received);
     }
