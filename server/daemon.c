@@ -10,6 +10,7 @@
 #include "memory.h"
 #include "resolver.h"
 #include "server.h"
+#include "session.h"
 #include "systemd.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 enum {
     NAME_LOOKUP_THREADS = 16,
     SIGNALS = 3,
-    LAST_LIMIT = 1000, /* ms behind the deadline for last bytes to clients and peers that may not read */
+    LAST_LIMIT = NB_SESSION_GOODBYE + 500, /* ms behind the deadline for clients and peers that may not read */
 };
 
 /* Of the end. */

@@ -12,7 +12,6 @@
 enum {
     FRAMES_A_TURN = 512, /* started before others get their turn, and before their answers are looked at */
     ENDING_LIMIT = 5000, /* ms for the last frames to a client that does not read */
-    GOODBYE_LIMIT = 1000, /* ms for a client that has them to close its end too */
 };
 
 static void receive(struct nb_actor *self, struct nb_message **message);
@@ -344,7 +343,7 @@ static void on_shut(struct nb_stream *stream, int status)
     struct nb_session *session = NB_SESSION_OF(stream, stream);
     session->output_ended = true;
     if (status < 0 || session->input_ended ||
-        nb_timer_start(&session->timer, session->actor.loop, GOODBYE_LIMIT, on_ending_limit) < 0)
+        nb_timer_start(&session->timer, session->actor.loop, NB_SESSION_GOODBYE, on_ending_limit) < 0)
         nb_stream_close(stream);
 }
 

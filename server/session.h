@@ -19,6 +19,8 @@
 
 #include <sys/socket.h>
 
+enum { NB_SESSION_GOODBYE = 1000 }; /* ms for a client that has the last frames to close its end too */
+
 /*
  *   OPEN --(end of input, session.close, fatal error, stop)--> ENDING --> gone
  *
