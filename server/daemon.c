@@ -23,7 +23,7 @@
 enum {
     NAME_LOOKUP_THREADS = 16,
     SIGNALS = 3,
-    LAST_LIMIT = NB_SESSION_GOODBYE + 500, /* ms behind the deadline for clients and peers that may not read */
+    LAST_LIMIT = NB_SESSION_GOODBYE + 500, /* ms behind the deadline for whoever may not read */
 };
 
 /* Of the end. */
