@@ -130,6 +130,11 @@ def check_manuals():
     return counts.add(render(page) for page in sorted((ROOT / "docs" / "man").glob("*.scd")))
 
 
+def check_coverage():
+    done = run("coverage", [ROOT / "tests" / "core" / "net" / "coverage", BUILDS / "coverage"], deadline=600)
+    return counts.of_status("coverage: tests/core/net/coverage", done)
+
+
 def run_harnesses():
     """Each fuzzing harness for a while, from its seeds on."""
     def run_one(name):
@@ -171,6 +176,7 @@ def main():
     check.section("clang, thread sanitizer", lambda: compile_all("thread", thread_options, CLANG))
     check.section("tests with several threads", lambda: run_tests(thread, [
         test for test in thread.tests() if test["name"] in THREADED_TESTS or suite_of(test) in THREADED_SUITES]))
+    check.section("coverage of parsers", check_coverage)
     check.section("clang, fuzzing harnesses", lambda: compile_all("fuzz", fuzz_options, CLANG))
     check.section("fuzzing", run_harnesses)
     return check.report()
