@@ -60,6 +60,8 @@ struct daemon {
 /* Sessions by loop, until their last socket is gone too: that may be after the daemon actor's end. */
 static atomic_uint load[NB_LOOPS_MAX];
 
+static struct nb_groups groups; /* of all sessions */
+
 static void receive(struct nb_actor *self, struct nb_message **message);
 static void stop(struct nb_actor *self);
 
@@ -259,7 +261,7 @@ static int start_hosts(struct daemon *daemon)
 {
     for (unsigned i = 1; i < daemon->runtime->count; i++) {
         struct nb_loop *loop = &daemon->runtime->loops[i];
-        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, daemon->lists, &load[i]);
+        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, daemon->lists, &groups, &load[i]);
         if (!host)
             return UV_ENOMEM;
         daemon->hosts[i] = host->actor.id;
@@ -397,6 +399,7 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
     if (status < 0)
         return status;
     start_thread_pool(&runtime);
+    nb_groups_init(&groups);
     if ((status = start_daemon(&runtime, config, &lists, loaded, control, &deadline)) < 0 ||
         (status = nb_runtime_start(&runtime)) < 0)
         return status; /* the process ends: what is half made goes with it */
@@ -407,6 +410,7 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
         _exit(EXIT_SUCCESS);
     nb_runtime_finish(&runtime);
     nb_lists_finish(&lists);
+    nb_groups_finish(&groups);
     return 0;
 }
 

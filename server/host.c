@@ -26,13 +26,14 @@ static const struct nb_actor_class host_class = {
     .name = "host", .size = sizeof(struct nb_host), .receive = receive, .stop = stop};
 
 struct nb_host *nb_host_new(struct nb_loop *loop, const struct nb_limits *limits, struct nb_lists *lists,
-                            atomic_uint *load)
+                            struct nb_groups *groups, atomic_uint *load)
 {
     struct nb_host *host = nb_actor_new(loop, &host_class);
     if (!host)
         return NULL;
     host->limits = limits;
     host->lists = lists;
+    host->groups = groups;
     host->load = load;
     host->encoder.reallocate = nb_realloc;
     return host;
@@ -61,7 +62,7 @@ static void welcome(struct nb_host *host, struct nb_newcomer *newcomer)
     struct nb_session *session = NULL;
     if (host->count < host->capacity || grow(host) == 0) {
         session = nb_session_new(host->actor.loop, newcomer->fd, &newcomer->peer, newcomer->rights,
-                                 host->limits, host->lists, &host->encoder, newcomer->serial);
+                                 host->limits, host->lists, host->groups, &host->encoder, newcomer->serial);
         newcomer->fd = -1;
     }
     if (session)

@@ -28,6 +28,7 @@ struct nb_host {
     struct nb_actor actor;
     const struct nb_limits *limits; /* borrowed from the daemon, for its life */
     struct nb_lists *lists; /* likewise */
+    struct nb_groups *groups; /* likewise */
     atomic_uint *load; /* borrowed, for the process's life; sessions here, on their way, or lingering */
     struct nb_encoder encoder; /* all sessions of this loop use it, one frame at a time */
     struct nb_actor_id *sessions; /* owned */
@@ -40,6 +41,6 @@ struct nb_host {
  * makes it end with its last session; its stop ends the sessions first.
  */
 struct nb_host *nb_host_new(struct nb_loop *loop, const struct nb_limits *limits, struct nb_lists *lists,
-                            atomic_uint *load);
+                            struct nb_groups *groups, atomic_uint *load);
 
 #endif

@@ -53,7 +53,8 @@ static int init_account(struct nb_session *session)
 
 struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer,
                                   struct nb_rights rights, const struct nb_limits *limits,
-                                  struct nb_lists *lists, struct nb_encoder *encoder, uint64_t serial)
+                                  struct nb_lists *lists, struct nb_groups *groups,
+                                  struct nb_encoder *encoder, uint64_t serial)
 {
     struct nb_session *session = nb_actor_new(loop, &session_class);
     if (!session) {
@@ -63,6 +64,7 @@ struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucr
     session->encoder = encoder;
     session->limits = limits;
     session->lists = lists;
+    session->groups = groups;
     session->rights = rights;
     session->peer = *peer;
     snprintf(session->name, sizeof session->name, "s%llu", (unsigned long long)serial);

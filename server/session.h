@@ -34,6 +34,7 @@ struct nb_session {
     struct nb_encoder *encoder; /* borrowed: the loop's, empty between two frames */
     const struct nb_limits *limits; /* borrowed from the daemon, for its life */
     struct nb_lists *lists; /* likewise */
+    struct nb_groups *groups; /* likewise */
     struct nb_rights rights;
     struct ucred peer;
     char name[24]; /* for logs */
@@ -73,7 +74,8 @@ struct nb_session {
  */
 struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer,
                                   struct nb_rights rights, const struct nb_limits *limits,
-                                  struct nb_lists *lists, struct nb_encoder *encoder, uint64_t serial);
+                                  struct nb_lists *lists, struct nb_groups *groups,
+                                  struct nb_encoder *encoder, uint64_t serial);
 
 /* Tells a session, or a host all of its own, that the broker shuts down. */
 struct nb_closing_notice {

@@ -33,6 +33,11 @@ static struct nb_failure *check_hello(const nb_Hello *hello)
         nb_inspect(&(struct nb_value){.kind = NB_KIND_STR, .bytes = hello->events}, received);
         return nb_failure_value("events", "must be one of: 'push', 'poll'", received);
     }
+    if (hello->group.data && (!hello->group.length || hello->group.length > NB_GROUP_NAME)) {
+        char received[NB_INSPECT_SIZE];
+        nb_inspect(&(struct nb_value){.kind = NB_KIND_STR, .bytes = hello->group}, received);
+        return nb_failure_value("group", "must be of 1 to 64 bytes", received);
+    }
     return check_version(hello);
 }
 
@@ -70,6 +75,34 @@ static nb_Limits describe_limits(const struct nb_limits *limits)
     };
 }
 
+static bool asks_for(const nb_Hello *hello, const char *feature)
+{
+    for (pb_size_t i = 0; i < hello->features_count; i++)
+        if (strcmp(hello->features[i], feature) == 0)
+            return true;
+    return false;
+}
+
+static void grant(nb_Welcome *welcome, const char *feature)
+{
+    strcpy(welcome->features[welcome->features_count++], feature);
+}
+
+/* The feature is nothing without a name: such a session shares with nobody. */
+static int join_group(struct nb_session *session, struct nb_slice name)
+{
+    if (name.length)
+        session->account->group = nb_group_open(session->groups, session->peer.uid, name);
+    return name.length && !session->account->group ? UV_ENOMEM : 0;
+}
+
+/* Without memory a feature is not granted. */
+static void grant_features(struct nb_session *session, const nb_Hello *hello, nb_Welcome *welcome)
+{
+    if (asks_for(hello, "group") && join_group(session, hello->group) == 0)
+        grant(welcome, "group");
+}
+
 void nb_on_session_hello(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_session *session = (struct nb_session *)self;
@@ -89,6 +122,7 @@ void nb_on_session_hello(struct nb_actor *self, struct nb_command **command)
     welcome.broker = (nb_Program){.name = nb_slice_of("netbroker"),
                                   .version = nb_slice_of(NB_VERSION),
                                   .libuv = nb_slice_of(uv_version_string())};
+    grant_features(session, hello, &welcome);
     welcome.limits = describe_limits(session->limits);
     welcome.session = nb_texts_add(&texts, nb_slice_of(session->name));
     welcome.peer = (nb_Peer){.has_uid = true,

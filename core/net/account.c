@@ -32,11 +32,12 @@ void nb_account_unref(struct nb_account *account)
 {
     if (!account || --account->shares)
         return;
-    assert(!account->debts && !account->at_gate && !account->for_vacancy);
+    assert(!account->debts && !account->at_gate && !account->for_vacancy && !account->memberships);
     if (account->place)
         atomic_fetch_sub(account->place, 1);
     nb_intake_finish(&account->intake);
     nb_budget_unref(account->budget);
+    nb_group_unref(account->group);
     nb_intake_finish(&account->texts);
     if (account->relief)
         nb_message_free(account->loop, account->relief);

@@ -16,6 +16,7 @@
 #include "chunk.h"
 #include "command.h"
 #include "filter.h"
+#include "group.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -58,6 +59,8 @@ struct nb_account {
     uint32_t max_frame; /* bytes; an answer must not be larger */
     uint64_t next_id; /* even, for sockets that servers accept */
     struct nb_budget *budget; /* a share; of its block lists without a name; may be NULL */
+    struct nb_group *group; /* a share; NULL: shares no listeners */
+    struct nb_membership *memberships; /* borrowed from its servers */
     struct nb_filter *deny_connect,
         *deny_accept; /* borrowed; the configuration's, for all sessions; NULL: none */
 };

@@ -50,6 +50,12 @@ const char *nb_endpoint_format(const struct nb_endpoint *address, char text[NB_E
     return text;
 }
 
+bool nb_endpoint_equal(const struct nb_endpoint *a, const struct nb_endpoint *b)
+{
+    return a->ip.family == b->ip.family && a->port == b->port && a->scope == b->scope &&
+           memcmp(a->ip.bytes, b->ip.bytes, a->ip.family == 6 ? 16 : 4) == 0;
+}
+
 const char *nb_endpoint_family_name(const struct nb_endpoint *address)
 {
     return address->ip.family == 6 ? "IPv6" : "IPv4";

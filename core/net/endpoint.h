@@ -26,6 +26,9 @@ socklen_t nb_endpoint_to_sockaddr(const struct nb_endpoint *address, struct sock
 /* The IP address without the port; "" for family 0. Returns text. */
 const char *nb_endpoint_format(const struct nb_endpoint *address, char text[NB_ENDPOINT_TEXT]);
 
+/* The same address, port and zone. */
+bool nb_endpoint_equal(const struct nb_endpoint *a, const struct nb_endpoint *b);
+
 /* "IPv4" or "IPv6". */
 const char *nb_endpoint_family_name(const struct nb_endpoint *address);
 

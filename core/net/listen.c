@@ -18,19 +18,27 @@ static int set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-int nb_listen_tcp(const struct nb_endpoint *address, int backlog, bool ipv6_only)
+static int set_options(int fd, const struct nb_listen_target *target)
+{
+    int status = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (status == 0 && target->reuse_port)
+        status = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (status == 0 && target->address.ip.family == 6)
+        status = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, target->ipv6_only);
+    return status;
+}
+
+int nb_listen_tcp(const struct nb_listen_target *target)
 {
     struct sockaddr_storage storage;
-    socklen_t length = nb_endpoint_to_sockaddr(address, &storage);
+    socklen_t length = nb_endpoint_to_sockaddr(&target->address, &storage);
     int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int status = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (status == 0 && address->ip.family == 6)
-        status = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6_only);
+    int status = set_options(fd, target);
     if (status < 0)
         return close_with(fd, status);
-    if (bind(fd, (struct sockaddr *)&storage, length) < 0 || listen(fd, backlog) < 0)
+    if (bind(fd, (struct sockaddr *)&storage, length) < 0 || listen(fd, target->backlog) < 0)
         return close_with(fd, -errno);
     return fd;
 }
@@ -84,4 +92,50 @@ void nb_unlink_socket(struct nb_slice path, const struct nb_path_identity *ident
         return;
     if (file.st_dev == identity->device && file.st_ino == identity->inode)
         unlink(address.sun_path);
+}
+
+/* ---- either ---- */
+
+static bool has_no_ipv6(int status)
+{
+    return status == UV_EAFNOSUPPORT || status == UV_EADDRNOTAVAIL || status == UV_EINVAL;
+}
+
+static int listen_on_address(struct nb_listen_target *target, struct nb_listening *ret_listening)
+{
+    int fd = nb_listen_tcp(target);
+    if (target->is_default_host && target->address.ip.family == 6 && has_no_ipv6(fd)) {
+        target->address.ip = (struct nb_ip){.family = 4};
+        fd = nb_listen_tcp(target);
+    }
+    if (fd < 0)
+        return fd;
+    *ret_listening = (struct nb_listening){.fd = fd};
+    nb_endpoint_of_local(fd, &ret_listening->address);
+    return 0;
+}
+
+static int listen_on_path(const struct nb_listen_target *target, struct nb_listening *ret_listening)
+{
+    struct nb_path_identity identity;
+    int fd = nb_listen_unix(target->path, target->backlog, target->mode, &identity);
+    if (fd < 0)
+        return fd == UV_ENOENT ? UV_EACCES : fd; /* as libuv, and so Node, tells it on every system */
+    *ret_listening =
+        (struct nb_listening){.fd = fd, .identity = identity, .path_length = (uint8_t)target->path.length};
+    memcpy(ret_listening->path, target->path.data, target->path.length);
+    return 0;
+}
+
+int nb_listen(struct nb_listen_target *target, struct nb_listening *ret_listening)
+{
+    return target->path.data ? listen_on_path(target, ret_listening)
+                             : listen_on_address(target, ret_listening);
+}
+
+void nb_listening_unlink(const struct nb_listening *listening)
+{
+    if (listening->path_length)
+        nb_unlink_socket((struct nb_slice){(const uint8_t *)listening->path, listening->path_length},
+                         &listening->identity);
 }

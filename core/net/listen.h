@@ -14,11 +14,37 @@ struct nb_path_identity {
     ino_t inode;
 };
 
+/* Where to listen, and how. */
+struct nb_listen_target {
+    struct nb_endpoint address; /* used without a path */
+    struct nb_slice path; /* absent: TCP */
+    int backlog;
+    mode_t mode; /* of the file at path */
+    bool is_default_host; /* address is "::"; 0.0.0.0 will do where there is no IPv6 */
+    bool ipv6_only;
+    bool reuse_port; /* others that say so too may listen there as well */
+};
+
+/* What listens. */
+struct nb_listening {
+    int fd; /* non-blocking and close-on-exec */
+    struct nb_endpoint address; /* as the system has it; family 0: a path */
+    char path[NB_PATH_MAX + 1];
+    uint8_t path_length; /* 0: TCP */
+    struct nb_path_identity identity;
+};
+
 /*
- * A listening, non-blocking, close-on-exec socket, or negative errno; the
- * caller owns it. SO_REUSEADDR is set before bind.
+ * Listens; negative errno. The caller owns the descriptor. The target's address
+ * becomes the one that was tried last.
  */
-int nb_listen_tcp(const struct nb_endpoint *address, int backlog, bool ipv6_only);
+int nb_listen(struct nb_listen_target *target, struct nb_listening *ret_listening);
+
+/* Removes its socket file, if it has one, unless another has taken its name since. */
+void nb_listening_unlink(const struct nb_listening *listening);
+
+/* A listening TCP socket, or negative errno; the caller owns it. SO_REUSEADDR is set before bind. */
+int nb_listen_tcp(const struct nb_listen_target *target);
 
 /*
  * The same on a path of at most NB_PATH_MAX bytes without NUL. The file gets

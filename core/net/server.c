@@ -84,7 +84,8 @@ static void answer_closes(struct nb_server *server)
 
 void nb_server_emit_close_if_drained(struct nb_server *server)
 {
-    if (!server->wants_close_event || server->connections || server->state != NB_SERVER_IDLE)
+    if (!server->wants_close_event || server->connections || server->leaving ||
+        server->state != NB_SERVER_IDLE)
         return;
     server->wants_close_event = false;
     nb_event_emit(server->account, NB_EVENT_SERVER_CLOSE, server->name);
@@ -120,19 +121,23 @@ void nb_server_remove_path(struct nb_server *server)
 }
 
 /* A listen that is still under way is answered as one that came too late. */
+static void refuse_listen(struct nb_server *server)
+{
+    struct nb_command *request = server->order.request;
+    server->order.request = NULL;
+    nb_reply_fail(server->actor.loop, &request->reply,
+                  nb_failure_make("ERR_SERVER_NOT_RUNNING", NULL, "Server is not running."));
+    nb_message_dispose(server->actor.loop, &request->message);
+}
+
 void nb_server_unlisten(struct nb_server *server)
 {
-    bool is_resolving = server->state == NB_SERVER_RESOLVING;
+    if (server->state == NB_SERVER_RESOLVING)
+        refuse_listen(server);
     server->state = NB_SERVER_IDLE;
-    if (is_resolving) {
-        struct nb_command *request = server->order.request;
-        server->order.request = NULL;
-        nb_reply_fail(server->actor.loop, &request->reply,
-                      nb_failure_make("ERR_SERVER_NOT_RUNNING", NULL, "Server is not running."));
-        nb_message_dispose(server->actor.loop, &request->message);
-        return;
-    }
     nb_waiter_leave(&server->waiter);
+    if (server->membership.listener)
+        nb_server_leave(server);
     nb_server_remove_path(server);
     nb_acceptor_close(server->acceptor);
     server->acceptor = NULL;
@@ -157,9 +162,12 @@ static void receive(struct nb_actor *self, struct nb_message **message)
         (*command)->run(self, command);
     } else if ((*message)->class == &nb_down_class) {
         server->connections--;
+        nb_server_room_changed(server);
         nb_server_emit_close_if_drained(server);
     } else if ((*message)->class == &nb_lookup_answer_class) {
         nb_server_lookup_answered(server, (struct nb_lookup_answer *)*message);
+    } else {
+        nb_server_hear_listener(server, message);
     }
 }
 
@@ -244,6 +252,7 @@ void nb_on_server_set(struct nb_actor *self, struct nb_command **command)
     const nb_ServerSet *params = &(*command)->params.server_set;
     server->has_max_connections = params->has_max_connections;
     server->max_connections = params->max_connections;
+    nb_server_room_changed(server);
     nb_reply_done(self->loop, &(*command)->reply);
 }
 
@@ -286,7 +295,7 @@ void nb_on_server_info(struct nb_actor *self, struct nb_command **command)
 void nb_on_server_release(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_server *server = (struct nb_server *)self;
-    if (server->state != NB_SERVER_IDLE || server->connections) {
+    if (server->state != NB_SERVER_IDLE || server->connections || server->leaving) {
         nb_reply_throw(self->loop, &(*command)->reply,
                        nb_failure_make("ERR_NB_BUSY", NULL, "The server is not closed"));
         return;

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "listen.h"
 #include "resolver.h"
+#include "shared_listener.h"
 #include "socket.h"
 
 /*
@@ -17,8 +18,8 @@
  *     ^                  |            |
  *     +-----failure------+---close----+
  *
- * The close event is held back while connections are left; listen may be called
- * again in IDLE, also before it.
+ * The close event is held back while connections are left, or a shared listener
+ * that may still close its socket; listen may be called again in IDLE, also before it.
  */
 enum nb_server_state {
     NB_SERVER_IDLE,
@@ -30,10 +31,8 @@ enum nb_server_state {
 struct nb_listen_order {
     struct nb_command *request;
     uint64_t ticket; /* of the lookup under way */
-    uint16_t port;
-    int backlog;
-    bool ipv6_only;
-    bool is_default_host; /* "::", and 0.0.0.0 where there is no IPv6 */
+    struct nb_listen_target target; /* its path borrows from the request */
+    bool is_exclusive; /* shares with no other session */
 };
 
 /* Home thread only; private to server.c. */
@@ -42,7 +41,9 @@ struct nb_server {
     struct nb_account *account; /* a share */
     uint64_t name;
     enum nb_server_state state;
-    struct nb_acceptor *acceptor; /* owned; only while LISTENING */
+    struct nb_acceptor *acceptor; /* owned; only while LISTENING, and not as a member */
+    struct nb_membership membership; /* of a listener that is shared; only while LISTENING */
+    unsigned leaving; /* shared listeners that have not let go of it yet */
     struct nb_listen_order order;
     uint64_t listens; /* so far: the tickets of their lookups */
 

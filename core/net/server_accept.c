@@ -8,20 +8,31 @@
 void nb_server_wake(struct nb_waiter *waiter)
 {
     struct nb_server *server = (struct nb_server *)((char *)waiter - offsetof(struct nb_server, waiter));
-    if (server->state == NB_SERVER_LISTENING)
+    if (server->state != NB_SERVER_LISTENING)
+        return;
+    if (server->membership.listener)
+        nb_membership_say_ready(&server->membership, server->actor.loop);
+    else
         nb_acceptor_resume(server->acceptor);
 }
 
-/* Leaves further connections in the kernel's queue while the session can't take them. */
-static bool may_accept(void *owner)
+bool nb_server_has_room(struct nb_server *server)
 {
-    struct nb_server *server = owner;
     struct nb_account *account = server->account;
     if (account->gate_is_closed)
         nb_account_wait_at_gate(account, &server->waiter);
     else if (account->sockets >= account->max_sockets)
         nb_account_wait_for_vacancy(account, &server->waiter);
     else
+        return true;
+    return false;
+}
+
+/* Leaves further connections in the kernel's queue while the session can't take them. */
+static bool may_accept(void *owner)
+{
+    struct nb_server *server = owner;
+    if (nb_server_has_room(server))
         return true;
     nb_acceptor_pause(server->acceptor);
     return false;
@@ -102,21 +113,24 @@ static void drop(struct nb_server *server, int fd, const struct nb_endpoint *rem
     close(fd);
 }
 
-static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)
+bool nb_server_is_full(const struct nb_server *server)
 {
-    struct nb_server *server = owner;
-    struct nb_endpoint remote = nb_endpoint_from_sockaddr(peer);
+    return server->has_max_connections && server->connections >= server->max_connections;
+}
+
+void nb_server_take(struct nb_server *server, int fd, const struct nb_endpoint *remote)
+{
     struct nb_rule rule;
-    if (is_blocked(server, &remote, &rule)) {
-        drop(server, fd, &remote, &rule);
+    if (is_blocked(server, remote, &rule)) {
+        drop(server, fd, remote, &rule);
         return;
     }
-    if (server->has_max_connections && server->connections >= server->max_connections) {
-        drop(server, fd, &remote, NULL);
+    if (nb_server_is_full(server)) {
+        drop(server, fd, remote, NULL);
         return;
     }
     struct nb_socket *socket = nb_socket_accept(server->account, server->account->next_id, server->name, fd,
-                                                &remote, &server->accepted);
+                                                remote, &server->accepted);
     if (!socket)
         return;
     server->account->next_id += 2;
@@ -128,9 +142,14 @@ static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)
     emit_connection(server, socket);
 }
 
-static void on_acceptor_failure(void *owner, int status)
+static void on_accept(void *owner, int fd, const struct sockaddr_storage *peer)
 {
-    struct nb_server *server = owner;
+    const struct nb_endpoint remote = nb_endpoint_from_sockaddr(peer);
+    nb_server_take(owner, fd, &remote);
+}
+
+void nb_server_fail_accept(struct nb_server *server, int status)
+{
     struct nb_failure *failure = nb_failure_system(status, "accept");
     nb_event_emit_error(server->account, NB_EVENT_SERVER_ERROR, server->name, failure);
     nb_failure_unref(failure);
@@ -138,6 +157,11 @@ static void on_acceptor_failure(void *owner, int status)
     nb_server_unlisten(server);
     nb_server_emit_close_if_drained(server);
     nb_server_update_activity(server);
+}
+
+static void on_acceptor_failure(void *owner, int status)
+{
+    nb_server_fail_accept(owner, status);
 }
 
 const struct nb_acceptor_ops nb_server_acceptor_ops = {

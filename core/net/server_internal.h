@@ -1,4 +1,4 @@
-/* What the files of the server actor share: server.c (life, commands), server_listen.c, server_accept.c. */
+/* What the files of the server actor share: server.c (life, commands), server_listen.c, server_accept.c, server_share.c. */
 #ifndef NB_SERVER_INTERNAL_H
 #define NB_SERVER_INTERNAL_H
 
@@ -30,12 +30,42 @@ void nb_server_emit_close_if_drained(struct nb_server *server);
 
 /* ---- server_listen.c ---- */
 
+/* Keeps where it listens, to tell of it. */
+void nb_server_note_listening(struct nb_server *server, const struct nb_listening *listening);
+
+/* It listens from now on: the event, and the answer to the listen that was under way. */
+void nb_server_tell_listening(struct nb_server *server);
+
 void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_answer *answer);
 
 /* ---- server_accept.c ---- */
 
 extern const struct nb_acceptor_ops nb_server_acceptor_ops; /* of owner struct nb_server */
 
+/* Whether the session can take a connection now; if not, the server waits in line, and is woken. */
+bool nb_server_has_room(struct nb_server *server);
+
+/* Whether there are as many connections as there may be. */
+bool nb_server_is_full(const struct nb_server *server);
+
+/* Makes a socket of an accepted descriptor, or drops it; takes it. */
+void nb_server_take(struct nb_server *server, int fd, const struct nb_endpoint *remote);
+
+/* The listening socket is of no use any more. */
+void nb_server_fail_accept(struct nb_server *server, int status);
+
 void nb_server_wake(struct nb_waiter *waiter);
+
+/* ---- server_share.c: as a member of a shared listener ---- */
+
+/* Asks to listen on its group's listener; nb_server_tell_listening follows. Negative errno. */
+int nb_server_join(struct nb_server *server, struct nb_listen_target *target);
+void nb_server_leave(struct nb_server *server);
+
+/* A connection is gone, or the most that there may be has changed. */
+void nb_server_room_changed(struct nb_server *server);
+
+/* Any other message: the listener's. */
+void nb_server_hear_listener(struct nb_server *server, struct nb_message **message);
 
 #endif

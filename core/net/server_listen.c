@@ -18,17 +18,18 @@ static void emit_listening(struct nb_server *server)
     nb_event_send_texts(server->account, event, &texts);
 }
 
-/* Takes the listening descriptor. */
-static void start_accepting(struct nb_server *server, int fd)
+void nb_server_note_listening(struct nb_server *server, const struct nb_listening *listening)
+{
+    server->address = listening->address;
+    memcpy(server->path, listening->path, sizeof server->path);
+    server->path_length = listening->path_length;
+    server->path_identity = listening->identity;
+    server->accepted.is_pipe = listening->path_length != 0;
+}
+
+void nb_server_tell_listening(struct nb_server *server)
 {
     struct nb_command *request = server->order.request;
-    int status = nb_acceptor_open(server->actor.loop, &nb_server_acceptor_ops, server, fd, &server->acceptor);
-    if (status < 0) {
-        close(fd);
-        nb_server_remove_path(server);
-        nb_server_fail_listen(server, nb_failure_system(status, "listen"));
-        return;
-    }
     server->order.request = NULL;
     server->state = NB_SERVER_LISTENING;
     nb_server_update_activity(server);
@@ -37,30 +38,50 @@ static void start_accepting(struct nb_server *server, int fd)
     nb_message_dispose(server->actor.loop, &request->message);
 }
 
-static bool has_no_ipv6(int status)
+/* A socket of its own. Negative errno. */
+static int open_acceptor(struct nb_server *server, struct nb_listen_target *target)
 {
-    return status == UV_EAFNOSUPPORT || status == UV_EADDRNOTAVAIL || status == UV_EINVAL;
+    struct nb_listening listening;
+    int status = nb_listen(target, &listening);
+    if (status < 0)
+        return status;
+    status = nb_acceptor_open(server->actor.loop, &nb_server_acceptor_ops, server, listening.fd,
+                              &server->acceptor);
+    if (status < 0) {
+        nb_listening_unlink(&listening);
+        close(listening.fd);
+        return status;
+    }
+    nb_server_note_listening(server, &listening);
+    return 0;
 }
 
-static void listen_on_address(struct nb_server *server, struct nb_endpoint address)
+static struct nb_failure *failure_of(int status, const struct nb_listen_target *target)
 {
-    struct nb_listen_order *order = &server->order;
     char text[NB_ENDPOINT_TEXT];
-    address.port = order->port;
-    int fd = nb_listen_tcp(&address, order->backlog, order->ipv6_only);
-    if (order->is_default_host && address.ip.family == 6 && has_no_ipv6(fd)) {
-        address = (struct nb_endpoint){.ip.family = 4, .port = order->port};
-        fd = nb_listen_tcp(&address, order->backlog, false);
-    }
-    if (fd < 0) {
-        nb_endpoint_format(&address, text);
-        nb_server_fail_listen(server, nb_failure_listen(fd, "listen", nb_slice_of(text), order->port));
-        return;
-    }
-    server->path_length = 0;
-    server->accepted.is_pipe = false;
-    nb_endpoint_of_local(fd, &server->address);
-    start_accepting(server, fd);
+    if (target->path.data)
+        return nb_failure_listen(status, "listen", target->path, -1);
+    nb_endpoint_format(&target->address, text);
+    return nb_failure_listen(status, "listen", nb_slice_of(text), target->address.port);
+}
+
+static void listen_on_target(struct nb_server *server)
+{
+    struct nb_listen_target *target = &server->order.target;
+    bool shares = server->account->group && !server->order.is_exclusive;
+    int status = shares ? nb_server_join(server, target) : open_acceptor(server, target);
+    if (status < 0)
+        nb_server_fail_listen(server, failure_of(status, target));
+    else if (!shares)
+        nb_server_tell_listening(server);
+}
+
+static void listen_on_address(struct nb_server *server, const struct nb_endpoint *address)
+{
+    struct nb_listen_target *target = &server->order.target;
+    target->address.ip = address->ip;
+    target->address.scope = address->scope;
+    listen_on_target(server);
 }
 
 static mode_t path_mode(const nb_ServerListen *params)
@@ -73,28 +94,12 @@ static mode_t path_mode(const nb_ServerListen *params)
     return mode;
 }
 
-static void listen_on_path(struct nb_server *server, const nb_ServerListen *params)
-{
-    struct nb_path_identity identity;
-    int fd = nb_listen_unix(params->path, server->order.backlog, path_mode(params), &identity);
-    if (fd < 0) {
-        int status = fd == UV_ENOENT ? UV_EACCES : fd; /* as libuv, and so Node, tells it on every system */
-        nb_server_fail_listen(server, nb_failure_listen(status, "listen", params->path, -1));
-        return;
-    }
-    memcpy(server->path, params->path.data, params->path.length);
-    server->path_length = (uint8_t)params->path.length;
-    server->path_identity = identity;
-    server->accepted.is_pipe = true;
-    start_accepting(server, fd);
-}
-
 static void listen_on_host(struct nb_server *server, struct nb_slice host)
 {
     struct nb_endpoint address = {.ip.family = 6};
-    server->order.is_default_host = !host.length;
+    server->order.target.is_default_host = !host.length;
     if (!host.length || nb_endpoint_parse(host, &address)) {
-        listen_on_address(server, address);
+        listen_on_address(server, &address);
         return;
     }
     server->order.ticket = ++server->listens;
@@ -111,7 +116,7 @@ void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_
         nb_server_fail_listen(
             server, nb_failure_lookup(answer->status, server->order.request->params.server_listen.host));
     else
-        listen_on_address(server, answer->addresses[0]);
+        listen_on_address(server, &answer->addresses[0]);
 }
 
 /* Node: an empty options object is port 0; one that names neither port nor path is wrong. */
@@ -119,7 +124,7 @@ static bool names_nothing(const nb_ServerListen *params)
 {
     bool has_other = params->host.data || params->has_backlog || params->has_exclusive ||
                      params->has_readable_all || params->has_writable_all || params->has_ipv6_only ||
-                     params->has_block_list;
+                     params->has_reuse_port || params->has_block_list;
     return has_other && !params->has_port && !params->path.data;
 }
 
@@ -139,6 +144,19 @@ static struct nb_failure *check_listen(const struct nb_server *server, const nb_
     return NULL;
 }
 
+static struct nb_listen_order order_of(const nb_ServerListen *params)
+{
+    return (struct nb_listen_order){
+        .target = {.address.port = (uint16_t)params->port,
+                   .path = params->has_port ? (struct nb_slice){0} : params->path,
+                   .backlog = params->backlog > 0 ? params->backlog : BACKLOG,
+                   .mode = path_mode(params),
+                   .ipv6_only = params->ipv6_only,
+                   .reuse_port = params->reuse_port},
+        .is_exclusive = params->exclusive || params->reuse_port,
+    };
+}
+
 void nb_on_server_listen(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_server *server = (struct nb_server *)self;
@@ -150,13 +168,11 @@ void nb_on_server_listen(struct nb_actor *self, struct nb_command **command)
     }
     nb_command_hand_over_filter(*command, &server->filter);
     server->state = NB_SERVER_RESOLVING;
-    server->order = (struct nb_listen_order){.port = (uint16_t)params->port,
-                                             .backlog = params->backlog > 0 ? params->backlog : BACKLOG,
-                                             .ipv6_only = params->ipv6_only,
-                                             .request = nb_command_take(command)};
+    server->order = order_of(params);
+    server->order.request = nb_command_take(command);
     nb_server_update_activity(server);
-    if (params->path.data && !params->has_port)
-        listen_on_path(server, params);
+    if (server->order.target.path.data)
+        listen_on_target(server);
     else
         listen_on_host(server, params->host);
 }

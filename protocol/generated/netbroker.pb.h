@@ -40,7 +40,7 @@ typedef struct _nb_Hello {
     struct nb_slice events; /* "push" (default) or "poll" */
     bool has_expiry;
     uint32_t expiry; /* seconds the session outlives its connection (feature resume) */
-    struct nb_slice group; /* sessions that share listeners (feature group) */
+    struct nb_slice group; /* 1 to 64 bytes: sessions of this uid that name the same share what they listen on (feature group) */
 } nb_Hello;
 
 /* The limits granted to a session: what each bounds, its default, and what passing it leads to. */
@@ -411,7 +411,7 @@ typedef struct _nb_ServerListen {
     bool has_backlog;
     int32_t backlog; /* connections that wait to be accepted; default, and for 0 or less: 511 */
     bool has_exclusive;
-    bool exclusive; /* no sharing of the address; there is none without the feature group */
+    bool exclusive; /* does not share the address with the sessions of its group; default false */
     bool has_readable_all;
     bool readable_all; /* Unix path: all may read it */
     bool has_writable_all;
@@ -420,6 +420,8 @@ typedef struct _nb_ServerListen {
     bool ipv6_only; /* "::" takes no IPv4 connections; default false */
     bool has_block_list;
     uint64_t block_list; /* as in server.create, and instead of it */
+    bool has_reuse_port;
+    bool reuse_port; /* TCP: others that say so too may listen on the port, and the system deals the connections; exclusive then; default false */
 } nb_ServerListen;
 
 typedef struct _nb_ServerSet {
@@ -586,7 +588,7 @@ extern "C" {
 #define nb_Data_init_default                     {{{NULL}, NULL}}
 #define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0}
 #define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
-#define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_ServerSet_init_default                {false, 0}
 #define nb_Connections_init_default              {false, 0}
 #define nb_ServerInfo_init_default               {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_default}
@@ -644,7 +646,7 @@ extern "C" {
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
 #define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0}
 #define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
-#define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_ServerSet_init_zero                   {false, 0}
 #define nb_Connections_init_zero                 {false, 0}
 #define nb_ServerInfo_init_zero                  {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_zero}
@@ -828,6 +830,7 @@ extern "C" {
 #define nb_ServerListen_writable_all_tag         7
 #define nb_ServerListen_ipv6_only_tag            8
 #define nb_ServerListen_block_list_tag           9
+#define nb_ServerListen_reuse_port_tag           13
 #define nb_ServerSet_max_connections_tag         1
 #define nb_Connections_count_tag                 1
 #define nb_ServerInfo_listening_tag              1
@@ -1210,7 +1213,8 @@ X(a, STATIC,   OPTIONAL, BOOL,     exclusive,         5) \
 X(a, STATIC,   OPTIONAL, BOOL,     readable_all,      6) \
 X(a, STATIC,   OPTIONAL, BOOL,     writable_all,      7) \
 X(a, STATIC,   OPTIONAL, BOOL,     ipv6_only,         8) \
-X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9)
+X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9) \
+X(a, STATIC,   OPTIONAL, BOOL,     reuse_port,       13)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_ServerListen_CALLBACK nb_slice_field
 #define nb_ServerListen_DEFAULT NULL

@@ -579,13 +579,14 @@ static const struct nb_field fields_of_ServerListen[] = {
     {.name = "writableAll", .label = "options.writableAll", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, writable_all), .has_offset = OFFSET(ServerListen, has_writable_all)},
     {.name = "ipv6Only", .label = "options.ipv6Only", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, ipv6_only), .has_offset = OFFSET(ServerListen, has_ipv6_only)},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerListen, block_list), .has_offset = OFFSET(ServerListen, has_block_list)},
+    {.name = "reusePort", .label = "options.reusePort", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, reuse_port), .has_offset = OFFSET(ServerListen, has_reuse_port)},
 };
 
 const struct nb_shape nb_shape_ServerListen = {
     .name = "ServerListen",
     .fields = fields_of_ServerListen,
     .size = sizeof(nb_ServerListen),
-    .field_count = 9,
+    .field_count = 10,
 };
 
 static const struct nb_field fields_of_ServerSet[] = {
@@ -1096,7 +1097,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250features\244type\250string[]\245prose\331Uwanted; what the broker does not know is ignored; at most 32 names of 7 bytes or less\203"
     "\244name\246events\244type\246string\245prose\272\042push\042 (default) or \042poll\042\203"
     "\244name\246expiry\244type\246uint32\245prose\331<seconds the session outlives its connection (feature resume)\203"
-    "\244name\245group\244type\246string\245prose\331-sessions that share listeners (feature group)\244open\303\203"
+    "\244name\245group\244type\246string\245prose\331`1 to 64 bytes: sessions of this uid that name the same share what they listen on (feature group)\244open\303\203"
     "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\236\203"
     "\244name\250maxWrite\244type\246uint53\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\203"
     "\244name\250maxFrame\244type\246uint53\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\203"
@@ -1300,16 +1301,17 @@ const struct nb_slice nb_description = SLICE(
     "\244name\251readChunk\244type\246uint32\245prose\331'of its connections, as in socket.create\203"
     "\244name\255highWaterMark\244type\246uint32\245prose\331'of its connections, as in socket.create\203"
     "\244name\251blockList\244type\246uint53\245prose\331aid of a block list: connections from addresses on it are dropped; kept even if the id is released\203"
-    "\244name\254ServerListen\245prose\331IWhere to; with neither port nor path there must be no other field either.\246fields\231\203"
+    "\244name\254ServerListen\245prose\331IWhere to; with neither port nor path there must be no other field either.\246fields\232\203"
     "\244name\244port\244type\244port\245prose\331D0, the default: the system chooses; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\331UIP address, or a name of which the first address counts; absent: \042::\042, else \0420.0.0.0\042\203"
     "\244name\244path\244type\244path\245prose\261ignored with port\203"
     "\244name\247backlog\244type\245int32\245prose\331Econnections that wait to be accepted; default, and for 0 or less: 511\203"
-    "\244name\251exclusive\244type\244bool\245prose\331Bno sharing of the address; there is none without the feature group\203"
+    "\244name\251exclusive\244type\244bool\245prose\331Hdoes not share the address with the sessions of its group; default false\203"
     "\244name\253readableAll\244type\244bool\245prose\272Unix path: all may read it\203"
     "\244name\253writableAll\244type\244bool\245prose\331.Unix path: all may write to it, and so connect\203"
     "\244name\250ipv6Only\244type\244bool\245prose\331-\042::\042 takes no IPv4 connections; default false\203"
     "\244name\251blockList\244type\246uint53\245prose\331&as in server.create, and instead of it\203"
+    "\244name\251reusePort\244type\244bool\245prose\331wTCP: others that say so too may listen on the port, and the system deals the connections; exclusive then; default false\203"
     "\244name\251ServerSet\245prose\240\246fields\221\203"
     "\244name\256maxConnections\244type\246uint32\245prose\260absent: no limit\203"
     "\244name\253Connections\245prose\240\246fields\221\203"

@@ -151,6 +151,27 @@ static void talk_over_a_path(void)
     exchange_and_end();
 }
 
+/* As a member of a shared listener, which drops what comes once all are full. */
+static void talk_in_a_group(void)
+{
+    char frame[128];
+    ask("[0,1,'session.hello',[0,{'features':['group'],'group':'g'}]]", "[1,1,nil,*");
+    ask("[0,2,'server.create',[1,{'maxConnections':1}]]", "[1,2,nil,{'id':1}]");
+    snprintf(frame, sizeof frame, "[0,3,'server.listen',[1,{'path':'%s'}]]", path);
+    ask(frame, "[2,'server.listening',[1,{'path':'/tmp/*'}]]");
+    hear("[1,3,nil,{'path':'/tmp/*'}]");
+    snprintf(frame, sizeof frame, "[0,4,'net.createConnection',[3,{'path':'%s'}]]", path);
+    ask(frame, "[1,4,nil,{'id':3}]");
+    sockets_are_to_live = true;
+    ask("[0,5,'socket.write',[3,'hello']]", "[2,'socket.data',[2,x'68656c6c6f']]");
+    sockets_are_to_live = false;
+    snprintf(frame, sizeof frame, "[0,6,'net.createConnection',[5,{'path':'%s'}]]", path);
+    ask(frame, "[1,6,nil,{'id':5}]");
+    hear("[2,'socket.close',[5,{'hadError':false,*");
+    ask("[0,7,'socket.destroy',[2]]", "[1,7,nil,{}]");
+    ask("[0,8,'server.close',[1]]", "[1,8,nil,{}]");
+}
+
 static void talk_in_polls(void)
 {
     ask("[0,1,'session.hello',[0,{'events':'poll'}]]", "[1,1,nil,*");
@@ -351,6 +372,7 @@ CONVERSATION(talk_over_tcp)
 CONVERSATION(talk_over_tcp_with_a_name)
 CONVERSATION(talk_without_numbers)
 CONVERSATION(talk_over_a_path)
+CONVERSATION(talk_in_a_group)
 CONVERSATION(talk_in_polls)
 CONVERSATION(talk_wrongly)
 CONVERSATION(talk_about_itself)
@@ -362,12 +384,19 @@ CONVERSATION(talk_of_block_lists)
 int main(void)
 {
     const TTest *const tests[] = {
-        talk_over_tcp_,        talk_over_tcp_with_a_name_,
-        talk_without_numbers_, talk_over_a_path_,
-        talk_in_polls_,        talk_wrongly_,
-        talk_about_itself_,    talk_of_queues_,
-        talk_of_time_,         talk_of_failures_,
-        talk_of_block_lists_,  NULL,
+        talk_over_tcp_,
+        talk_over_tcp_with_a_name_,
+        talk_without_numbers_,
+        talk_over_a_path_,
+        talk_in_polls_,
+        talk_wrongly_,
+        talk_about_itself_,
+        talk_of_queues_,
+        talk_of_time_,
+        talk_of_failures_,
+        talk_of_block_lists_,
+        talk_in_a_group_,
+        NULL,
     };
     return run_suite("failing allocations", tests);
 }

@@ -46,7 +46,7 @@ METHODS = {
     "socket.release": Method(54, False, (), ()),
     "server.create": Method(64, False, ("allowHalfOpen", "pauseOnConnect", "noDelay", "keepAlive", "keepAliveInitialDelay", "maxConnections", "readChunk", "highWaterMark", "blockList"), ("id",)),
     "net.createServer": Method(64, False, ("allowHalfOpen", "pauseOnConnect", "noDelay", "keepAlive", "keepAliveInitialDelay", "maxConnections", "readChunk", "highWaterMark", "blockList"), ("id",)),
-    "server.listen": Method(65, False, ("port", "host", "path", "backlog", "exclusive", "readableAll", "writableAll", "ipv6Only", "blockList"), ("address", "family", "port", "path")),
+    "server.listen": Method(65, False, ("port", "host", "path", "backlog", "exclusive", "readableAll", "writableAll", "ipv6Only", "blockList", "reusePort"), ("address", "family", "port", "path")),
     "server.close": Method(66, False, (), ()),
     "server.address": Method(67, False, (), ("address", "family", "port", "path")),
     "server.getConnections": Method(68, False, (), ("count",)),

@@ -62,10 +62,17 @@ static void assert_connects(int listener, const struct nb_endpoint *to)
     close(client);
 }
 
+static int listen_at(struct nb_endpoint address, bool ipv6_only, bool reuse_port)
+{
+    struct nb_listen_target target = {
+        .address = address, .backlog = 8, .ipv6_only = ipv6_only, .reuse_port = reuse_port};
+    return nb_listen_tcp(&target);
+}
+
 START_TEST(tcp_listens)
 {
     struct nb_endpoint address = address_of("127.0.0.1", 0);
-    int fd = nb_listen_tcp(&address, 8, false);
+    int fd = listen_at(address, false, false);
     assert_listens(fd);
     ck_assert_int_eq(get_option(fd, SOL_SOCKET, SO_REUSEADDR), 1);
     nb_endpoint_of_local(fd, &address);
@@ -80,7 +87,7 @@ START_TEST(ipv6_alone_or_with_ipv4)
     for (int only = 0; only < 2; only++) {
         struct nb_endpoint any = address_of("::", 0), six = address_of("::1", 0),
                            four = address_of("127.0.0.1", 0);
-        int fd = nb_listen_tcp(&any, 8, only);
+        int fd = listen_at(any, only, false);
         assert_listens(fd);
         ck_assert_int_eq(get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY), only);
         nb_endpoint_of_local(fd, &any);
@@ -96,20 +103,56 @@ END_TEST
 START_TEST(a_port_in_use_is_refused)
 {
     struct nb_endpoint address = address_of("127.0.0.1", 0);
-    int fd = nb_listen_tcp(&address, 8, false);
+    int fd = listen_at(address, false, false);
     nb_endpoint_of_local(fd, &address);
-    ck_assert_int_eq(nb_listen_tcp(&address, 8, false), UV_EADDRINUSE);
+    ck_assert_int_eq(listen_at(address, false, false), UV_EADDRINUSE);
     close(fd);
-    fd = nb_listen_tcp(&address, 8, false);
+    fd = listen_at(address, false, false);
     assert_listens(fd);
     close(fd);
+}
+END_TEST
+
+START_TEST(a_port_is_reused_by_those_who_say_so)
+{
+    struct nb_endpoint address = address_of("127.0.0.1", 0);
+    int one = listen_at(address, false, true);
+    assert_listens(one);
+    nb_endpoint_of_local(one, &address);
+    ck_assert_int_eq(listen_at(address, false, false), UV_EADDRINUSE);
+    int two = listen_at(address, false, true);
+    assert_listens(two);
+    close(one);
+    close(two);
+}
+END_TEST
+
+/* What a default host tried last is told, and what listens is described as the system has it. */
+START_TEST(a_target_is_a_port_or_a_path)
+{
+    struct nb_listening listening;
+    struct nb_listen_target port = {.address = address_of("::", 0), .is_default_host = true, .backlog = 8};
+    ck_assert_int_eq(nb_listen(&port, &listening), 0);
+    ck_assert_uint_ne(listening.address.port, 0);
+    ck_assert_uint_eq(listening.path_length, 0);
+    nb_listening_unlink(&listening);
+    close(listening.fd);
+    begin();
+    struct nb_listen_target file = {.path = nb_slice_of(path), .backlog = 8, .mode = 0600};
+    ck_assert_int_eq(nb_listen(&file, &listening), 0);
+    ck_assert_str_eq(listening.path, path);
+    ck_assert_uint_eq(listening.address.ip.family, 0);
+    nb_listening_unlink(&listening);
+    ck_assert_int_eq(access(path, F_OK), -1);
+    close(listening.fd);
+    end();
 }
 END_TEST
 
 START_TEST(an_address_of_others_is_refused)
 {
     struct nb_endpoint address = address_of("192.0.2.1", 0);
-    ck_assert_int_eq(nb_listen_tcp(&address, 8, false), UV_EADDRNOTAVAIL);
+    ck_assert_int_eq(listen_at(address, false, false), UV_EADDRNOTAVAIL);
 }
 END_TEST
 
@@ -190,6 +233,7 @@ int main(void)
 {
     return run_suite("listen",
                      (const TTest *[]){tcp_listens, ipv6_alone_or_with_ipv4, a_port_in_use_is_refused,
+                                       a_port_is_reused_by_those_who_say_so, a_target_is_a_port_or_a_path,
                                        an_address_of_others_is_refused, a_path_listens_with_exactly_its_mode,
                                        what_is_there_already_stays, only_ones_own_file_is_removed,
                                        a_missing_directory_is_told, a_path_has_a_length, NULL});

@@ -23,6 +23,7 @@ struct nb_limits broker_limits = NB_LIMITS_DEFAULT;
 struct nb_loop *broker_loop;
 
 struct nb_lists broker_lists;
+static struct nb_groups groups;
 
 static struct nb_runtime runtime;
 static struct nb_actor_id host;
@@ -37,7 +38,8 @@ void broker_start(void)
     ck_assert_int_eq(nb_runtime_init(&runtime, 0), 0);
     broker_loop = &runtime.loops[0];
     nb_lists_init(&broker_lists, broker_limits.max_block_lists, broker_limits.max_rules);
-    struct nb_host *new = nb_host_new(broker_loop, &broker_limits, &broker_lists, &load);
+    nb_groups_init(&groups);
+    struct nb_host *new = nb_host_new(broker_loop, &broker_limits, &broker_lists, &groups, &load);
     ck_assert_ptr_nonnull(new);
     host = new->actor.id;
 }
@@ -105,6 +107,7 @@ void broker_wait_for_its_end(void)
     nb_runtime_run(&runtime);
     nb_runtime_finish(&runtime);
     nb_lists_finish(&broker_lists);
+    nb_groups_finish(&groups);
 }
 
 void broker_end(void)
