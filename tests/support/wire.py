@@ -94,6 +94,16 @@ class Session:
         frame = self._take(lambda frame: frame[:2] == [2, name] and frame[2][0] == target, f"{name} [{target}]")
         return frame[2][1] if len(frame[2]) > 1 else {}
 
+    def next_event(self, target, patience=DEADLINE):
+        """(name, body) of the next event of a target, whatever it is; without a body: (name, {})."""
+        frame = self._take(lambda frame: frame[0] == 2 and frame[2][0] == target, f"event [{target}]", patience)
+        return frame[1], frame[2][1] if len(frame[2]) > 1 else {}
+
+    def unread(self):
+        """The frames that came and were not asked for; they are forgotten."""
+        frames, self._waiting = self._waiting, []
+        return frames
+
     def received(self, target, size):
         """The next `size` bytes of a socket, joined from its data events."""
         data = bytearray()
@@ -114,11 +124,11 @@ class Session:
         while self._read_frame(time.monotonic() + patience) is not None:
             pass
 
-    def _take(self, wanted, what):
+    def _take(self, wanted, what, patience=DEADLINE):
         for index, frame in enumerate(self._waiting):
             if wanted(frame):
                 return self._waiting.pop(index)
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + patience
         while (frame := self._read_frame(deadline, what)) is not None:
             if wanted(self._waiting[-1]):
                 return self._waiting.pop()
