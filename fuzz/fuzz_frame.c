@@ -154,7 +154,7 @@ static void check_request(const struct nb_request *request)
     const struct nb_method *method = request->method;
     fuzz_require(method && method == nb_method_find(request->method_name));
     fuzz_require(request->has_target && request->target < UINT64_C(1) << 53);
-    if (method->hot)
+    if (nb_shape_is_payload(method->params))
         fuzz_require(request->params.socket_write.data.length <= MAX_WRITE);
     if (method->index == NB_METHOD_SESSION_PING)
         check_echo(request);

@@ -348,3 +348,12 @@ bool nb_decode_payload(struct nb_cursor *cursor, const struct nb_field *field, s
     *ret_is_text = value.kind == NB_KIND_STR;
     return nb_value_is_absent(&value) || decode_payload(&decoder, field, &value, ret_payload);
 }
+
+bool nb_decode_first(struct nb_cursor *cursor, const struct nb_shape *shape, void *message,
+                     struct nb_fault *ret_fault)
+{
+    struct decoder decoder = {cursor, ret_fault};
+    const struct nb_field *field = &shape->fields[0];
+    const struct nb_place place = {.name = field->name, .label = field->label};
+    return decode_field(&decoder, &place, shape, field, message);
+}

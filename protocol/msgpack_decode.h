@@ -25,4 +25,8 @@ bool nb_decode_fields(struct nb_cursor *cursor, const struct nb_shape *shape, ui
 bool nb_decode_payload(struct nb_cursor *cursor, const struct nb_field *field, struct nb_slice *ret_payload,
                        bool *ret_is_text, struct nb_fault *ret_fault);
 
+/* The bare first field of a hot message that is no payload. */
+bool nb_decode_first(struct nb_cursor *cursor, const struct nb_shape *shape, void *message,
+                     struct nb_fault *ret_fault);
+
 #endif

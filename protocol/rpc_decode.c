@@ -107,18 +107,27 @@ static bool check_count(const struct nb_method *method, struct nb_cursor cursor,
            refuse_count(fault, "options", "stand in the body of this method", count);
 }
 
+static bool decode_payload(struct nb_cursor *cursor, size_t max_write, struct nb_request *request,
+                           struct nb_fault *fault)
+{
+    const struct nb_field *field = &request->method->params->fields[0];
+    void *place = (uint8_t *)&request->params + field->offset;
+    struct nb_slice *payload = place;
+    if (!nb_decode_payload(cursor, field, payload, &request->payload_is_text, fault))
+        return false;
+    if (payload->length <= max_write)
+        return true;
+    nb_fault_limit(fault, "maxWrite", max_write);
+    return false;
+}
+
 static bool decode_hot(struct nb_cursor *cursor, uint32_t count, size_t max_write, struct nb_request *request,
                        struct nb_fault *fault)
 {
     const struct nb_shape *shape = request->method->params;
-    void *place = (uint8_t *)&request->params + shape->fields[0].offset;
-    struct nb_slice *payload = place;
-    if (!nb_decode_payload(cursor, &shape->fields[0], payload, &request->payload_is_text, fault))
+    if (nb_shape_is_payload(shape) ? !decode_payload(cursor, max_write, request, fault)
+                                   : !nb_decode_first(cursor, shape, &request->params, fault))
         return false;
-    if (payload->length > max_write) {
-        nb_fault_limit(fault, "maxWrite", max_write);
-        return false;
-    }
     return count < 3 || nb_decode_fields(cursor, shape, 1, "options", &request->params, fault);
 }
 

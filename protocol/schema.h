@@ -54,6 +54,12 @@ struct nb_shape {
     uint8_t inline_count;
 };
 
+/* Of a hot row: whether what travels bare is payload, or a number. */
+static inline bool nb_shape_is_payload(const struct nb_shape *shape)
+{
+    return shape->field_count && shape->fields[0].type == NB_FIELD_PAYLOAD;
+}
+
 enum nb_target_kind {
     NB_TARGET_SESSION,
     NB_TARGET_SOCKET,
@@ -72,6 +78,7 @@ struct nb_method {
     enum nb_target_kind target;
     bool hot; /* the body is the bare value of the first field, the others travel as options */
     bool early; /* only as the first frame */
+    const char *feature; /* only in sessions that it was granted to; NULL: in all */
     const struct nb_shape *params;
     const struct nb_shape *result;
 };
@@ -82,6 +89,7 @@ struct nb_event {
     uint16_t number;
     uint16_t index; /* enum nb_event_index */
     bool hot; /* the body is the bare value of the first field */
+    const char *feature; /* as a method's */
     const struct nb_shape *body;
     struct nb_slice prefix; /* the first bytes of its frames: [2, name, and the header of params of two */
 };

@@ -90,6 +90,9 @@ static const struct {
     {"outHigh", offsetof(struct nb_limits, out_high), 4096, 1 << 30},
     {"outLow", offsetof(struct nb_limits, out_low), 0, 1 << 30},
     {"unflushedHigh", offsetof(struct nb_limits, unflushed_high), 4096, 1 << 30},
+    {"readWindow", offsetof(struct nb_limits, read_window), 0, 1 << 30},
+    {"writeWindow", offsetof(struct nb_limits, write_window), 1, 1 << 30},
+    {"sessionWriteWindow", offsetof(struct nb_limits, session_write_window), 1, 1 << 30},
     {"stallTimeout", offsetof(struct nb_limits, stall_timeout), 1, INT_MAX},
     {"maxSessions", offsetof(struct nb_limits, max_sessions), 1, 65536},
 };

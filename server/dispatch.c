@@ -208,6 +208,17 @@ static bool is_in_place(struct nb_session *session, const struct nb_request *req
     return false;
 }
 
+static bool is_granted(struct nb_session *session, const struct nb_request *request)
+{
+    struct nb_fault fault = {0};
+    const char *feature = request->method->feature;
+    if (nb_features_have(session->features, feature))
+        return true;
+    nb_fault_set(&fault, "ERR_NB_NOT_NEGOTIATED", NULL, "The feature %s was not granted", feature);
+    nb_session_refuse(session, request, &fault);
+    return false;
+}
+
 static bool is_allowed(struct nb_session *session, const struct nb_request *request)
 {
     struct nb_fault fault = {0};
@@ -245,7 +256,8 @@ static bool open_request(struct nb_session *session, const struct nb_request *re
 
 static void charge(struct nb_session *session, struct nb_command *command)
 {
-    if (!command->reply.method->hot || command->reply.method->target != NB_TARGET_SOCKET)
+    const struct nb_method *method = command->reply.method;
+    if (method->target != NB_TARGET_SOCKET || !nb_shape_is_payload(method->params))
         return;
     command->charged = command->params.socket_write.data.length;
     if (command->charged) {
@@ -278,10 +290,14 @@ static void send_command(struct nb_session *session, const struct nb_request *re
     nb_send(loop, destination->actor, &command->message);
 }
 
-/* What goes over all rules of a list, or answers as much as a frame holds: one at a time, then others get their turn. */
-static bool is_heavy(const struct nb_method *method)
+/*
+ * What settles how later frames are to be taken. And what goes over all rules of a list, or answers as much as a
+ * frame holds: one at a time, then others get their turn.
+ */
+static bool holds_frames(const struct nb_method *method)
 {
     switch (method->index) {
+    case NB_METHOD_SESSION_HELLO:
     case NB_METHOD_BLOCK_LIST_REMOVE_RULE:
     case NB_METHOD_BLOCK_LIST_RULES:
     case NB_METHOD_BLOCK_LIST_HITS:
@@ -294,14 +310,15 @@ static bool is_heavy(const struct nb_method *method)
 void nb_session_dispatch(struct nb_session *session, struct nb_request *request, struct nb_chunk *chunk)
 {
     struct destination destination = {0};
-    if (is_in_place(session, request) && is_allowed(session, request) && open_request(session, request)) {
+    if (is_in_place(session, request) && is_granted(session, request) && is_allowed(session, request) &&
+        open_request(session, request)) {
         if (nb_session_find_list(session, request, &destination.filter) &&
             find_destination(session, request, &destination))
             send_command(session, request, &destination, chunk);
         else if (!request->is_notification)
             nb_pending_remove(&session->pending, request->msgid);
         nb_filter_unref(destination.filter);
-        session->has_heavy_answer = is_heavy(request->method);
+        session->holds_frames = holds_frames(request->method);
     }
     nb_chunk_unref(chunk);
 }

@@ -42,6 +42,9 @@ static int init_account(struct nb_session *session)
         return UV_ENOMEM;
     account->max_sockets = limits->max_sockets;
     account->read_chunk = limits->read_chunk;
+    account->read_window = limits->read_window;
+    account->write_window = limits->write_window;
+    account->session_write_window = limits->session_write_window;
     account->in_flight_max = limits->out_high;
     account->max_frame = limits->max_frame;
     account->max_rules = limits->max_rules;
@@ -164,7 +167,7 @@ static void on_closed(struct nb_stream *stream)
 static bool may_start_frames(const struct nb_session *session)
 {
     bool is_over = session->is_ending || session->has_last_frame || session->actor.is_stopping;
-    bool waits = session->waits_for_relief || session->waits_for_client;
+    bool waits = (session->waits_for_relief && !session->account->has_flow) || session->waits_for_client;
     return !is_over && (!waits || session->sends_no_more);
 }
 
@@ -175,13 +178,24 @@ static void on_stalled(struct nb_timer *timer)
     if (!session->waits_for_relief)
         return;
     struct nb_actor_id debtor = nb_account_largest_debtor(account);
-    if (account->unflushed >= session->unflushed_before && !nb_actor_id_is_nobody(debtor)) {
+    if (account->paid == session->paid_before && !nb_actor_id_is_nobody(debtor)) {
         struct nb_message *message = nb_message_new(session->actor.loop, &nb_stalled_class);
         if (message)
             nb_send(session->actor.loop, debtor, message);
     }
-    session->unflushed_before = account->unflushed;
+    session->paid_before = account->paid;
     nb_timer_start(timer, session->actor.loop, session->limits->stall_timeout, on_stalled);
+}
+
+/* With feature flow: when the session's window leaves no room for a whole window of one more socket. */
+static size_t most_unflushed(const struct nb_session *session)
+{
+    const struct nb_limits *limits = session->limits;
+    if (!session->account->has_flow)
+        return limits->unflushed_high;
+    return limits->session_write_window > limits->write_window
+               ? limits->session_write_window - limits->write_window
+               : 0;
 }
 
 /* Stuck peers have used up what may be queued for them: the client has to wait, until half is out. */
@@ -189,10 +203,17 @@ static void wait_for_relief(struct nb_session *session)
 {
     struct nb_loop *loop = session->actor.loop;
     session->waits_for_relief = true;
-    session->unflushed_before = session->account->unflushed;
+    session->paid_before = session->account->paid;
     if (nb_timer_start(&session->timer, loop, session->limits->stall_timeout, on_stalled) < 0 ||
-        nb_account_ask_for_relief(session->account, session->limits->unflushed_high / 2) < 0)
+        nb_account_ask_for_relief(session->account, most_unflushed(session) / 2) < 0)
         nb_actor_stop(&session->actor);
+}
+
+static void check_unflushed(struct nb_session *session)
+{
+    if (session->account->unflushed > most_unflushed(session) && !session->waits_for_relief &&
+        !session->sends_no_more)
+        wait_for_relief(session);
 }
 
 static void break_at(struct nb_session *session, enum nb_scan_status status)
@@ -258,7 +279,7 @@ static void leave_backlog(struct nb_session *session)
 /* Starts what is there; true when all of it was started and more may be read. */
 static bool start_frames(struct nb_session *session)
 {
-    session->has_heavy_answer = false;
+    session->holds_frames = false;
     for (int i = 0; may_start_frames(session); i++) {
         struct nb_bytes frame;
         enum nb_scan_status status = nb_frame_input_next(&session->input, &frame);
@@ -269,9 +290,8 @@ static bool start_frames(struct nb_session *session)
             return false;
         }
         start_frame(session, frame);
-        if (session->account->unflushed > session->limits->unflushed_high && !session->sends_no_more)
-            wait_for_relief(session);
-        if (i == FRAMES_A_TURN || session->has_heavy_answer) {
+        check_unflushed(session);
+        if (i == FRAMES_A_TURN || session->holds_frames) {
             leave_backlog(session);
             return false;
         }

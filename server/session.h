@@ -13,6 +13,7 @@
 #include "lists.h"
 #include "pending.h"
 #include "policy.h"
+#include "session_features.h"
 #include "session_limits.h"
 #include "stream.h"
 #include "timer.h"
@@ -43,6 +44,7 @@ struct nb_session {
     struct nb_handles handles;
     struct nb_pending pending;
 
+    unsigned features; /* granted; enum nb_feature */
     bool polls; /* events are held until they are fetched */
     struct nb_held_events held;
     struct nb_command *poll; /* owned; the open poll */
@@ -50,7 +52,7 @@ struct nb_session {
     struct nb_timer poll_timer;
 
     struct nb_timer timer; /* stalled writes while OPEN, the last limit while ENDING */
-    size_t unflushed_before; /* when the stall timer was started */
+    uint64_t paid_before; /* of the account, when the stall timer was started */
 
     uint64_t frames_in, frames_out;
     bool has_started; /* a first frame came */
@@ -61,9 +63,9 @@ struct nb_session {
     bool is_ending;
     bool stream_in_use; /* from open to on_closed */
     bool stop_has_begun;
-    bool has_heavy_answer; /* on its way: no further frame is started in this turn */
+    bool holds_frames; /* no further one is started in this turn, because of the one before */
     bool has_backlog; /* frames of this session wait for the next turn */
-    bool waits_for_relief; /* too much is unflushed */
+    bool waits_for_relief; /* too much is unflushed; with feature flow frames are started all the same */
     bool waits_for_client; /* far too much is queued to it */
     bool output_is_full; /* too much is queued to it for sockets to be read */
 };

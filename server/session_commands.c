@@ -70,22 +70,15 @@ static nb_Limits describe_limits(const struct nb_limits *limits)
         .out_high = limits->out_high,
         .has_out_low = true,
         .out_low = limits->out_low,
+        .has_read_window = true,
+        .read_window = limits->read_window,
+        .has_write_window = true,
+        .write_window = limits->write_window,
+        .has_session_write_window = true,
+        .session_write_window = limits->session_write_window,
         .has_stall_timeout = true,
         .stall_timeout = limits->stall_timeout,
     };
-}
-
-static bool asks_for(const nb_Hello *hello, const char *feature)
-{
-    for (pb_size_t i = 0; i < hello->features_count; i++)
-        if (strcmp(hello->features[i], feature) == 0)
-            return true;
-    return false;
-}
-
-static void grant(nb_Welcome *welcome, const char *feature)
-{
-    strcpy(welcome->features[welcome->features_count++], feature);
 }
 
 /* The feature is nothing without a name: such a session shares with nobody. */
@@ -97,10 +90,12 @@ static int join_group(struct nb_session *session, struct nb_slice name)
 }
 
 /* Without memory a feature is not granted. */
-static void grant_features(struct nb_session *session, const nb_Hello *hello, nb_Welcome *welcome)
+static void grant_features(struct nb_session *session, const nb_Hello *hello)
 {
-    if (asks_for(hello, "group") && join_group(session, hello->group) == 0)
-        grant(welcome, "group");
+    session->features = nb_features_asked(hello);
+    if ((session->features & NB_FEATURE_GROUP) && join_group(session, hello->group) < 0)
+        session->features &= ~(unsigned)NB_FEATURE_GROUP;
+    session->account->has_flow = session->features & NB_FEATURE_FLOW;
 }
 
 void nb_on_session_hello(struct nb_actor *self, struct nb_command **command)
@@ -115,14 +110,15 @@ void nb_on_session_hello(struct nb_actor *self, struct nb_command **command)
         return;
     }
     session->polls = nb_slice_is(hello->events, "poll");
+    grant_features(session, hello);
     memset(&welcome, 0, sizeof welcome);
+    nb_features_list(session->features, &welcome);
     nb_texts_init(&texts, self->loop, sizeof session->name);
     welcome.has_protocol = welcome.has_broker = welcome.has_limits = welcome.has_peer = true;
     welcome.protocol = PROTOCOL;
     welcome.broker = (nb_Program){.name = nb_slice_of("netbroker"),
                                   .version = nb_slice_of(NB_VERSION),
                                   .libuv = nb_slice_of(uv_version_string())};
-    grant_features(session, hello, &welcome);
     welcome.limits = describe_limits(session->limits);
     welcome.session = nb_texts_add(&texts, nb_slice_of(session->name));
     welcome.peer = (nb_Peer){.has_uid = true,

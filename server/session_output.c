@@ -111,7 +111,7 @@ void nb_session_send_event(struct nb_session *session, const struct nb_event_mes
         lookup.has_err = true;
         lookup.err = event->failure->fault.map;
         body = &lookup;
-    } else if (event->event->hot) {
+    } else if (nb_shape_is_payload(event->event->body)) {
         struct nb_slice data = event->body.data.data;
         payload = (struct nb_bytes){data.data, data.length, event->chunk};
     }

@@ -32,7 +32,8 @@ void nb_account_unref(struct nb_account *account)
 {
     if (!account || --account->shares)
         return;
-    assert(!account->debts && !account->at_gate && !account->for_vacancy && !account->memberships);
+    assert(!account->debts && !account->untold && !account->at_gate && !account->for_vacancy &&
+           !account->memberships);
     if (account->place)
         atomic_fetch_sub(account->place, 1);
     nb_intake_finish(&account->intake);
@@ -167,6 +168,7 @@ void nb_debt_pay(struct nb_account *account, struct nb_debt *debt, size_t length
 {
     assert(debt->length >= length);
     debt->length -= length;
+    account->paid += length;
     if (!debt->length && debt->link) {
         *debt->link = debt->next;
         if (debt->next)

@@ -5,6 +5,7 @@
  *   gate     closed while too much is queued to the client: sockets stop reading
  *            and servers stop accepting, each when it next would, and wait here
  *   ledger   bytes accepted from the client that no kernel has taken yet
+ *   window   with feature flow: bytes written of which no socket.flushed has told yet
  *   vacancy  servers that wait for a socket of the session to go
  *   active   ref'd open handles; session.idle is sent when the last one goes
  *
@@ -51,6 +52,10 @@ struct nb_account {
     size_t relief_at; /* a nb_relief message is sent when unflushed falls to this */
     struct nb_message *relief; /* owned; NULL: nobody waits for it */
     struct nb_debt *debts;
+    uint64_t paid; /* debts of sockets, since the beginning: shows whether there is progress */
+    bool has_flow; /* feature flow was granted; settled before the first socket is made */
+    uint64_t untold; /* the window's use; with has_flow only */
+    uint32_t read_window, write_window, session_write_window; /* the limits; bytes */
     uint32_t active;
     uint32_t sockets, servers, block_lists;
     uint32_t max_sockets;

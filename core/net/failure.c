@@ -246,6 +246,12 @@ struct nb_failure *nb_failure_argument(struct nb_failure *failure, const char *f
     return failure;
 }
 
+struct nb_failure *nb_failure_not_negotiated(const char *feature, const char *argument)
+{
+    return nb_failure_argument(
+        nb_failure_make("ERR_NB_NOT_NEGOTIATED", NULL, "The feature %s was not granted", feature), argument);
+}
+
 struct nb_failure *nb_failure_limit(const char *limit, uint64_t value)
 {
     struct nb_fault fault = {0};

@@ -60,6 +60,9 @@ struct nb_failure *nb_failure_of_fault(const struct nb_fault *fault);
 /* The error that a client gave to socket.destroy. Copies. */
 struct nb_failure *nb_failure_of_client(const nb_Error *error);
 
+/* A field of a feature that the session does not have. Both static. */
+struct nb_failure *nb_failure_not_negotiated(const char *feature, const char *argument);
+
 /* Often met. */
 struct nb_failure *nb_failure_socket_closed(void);
 struct nb_failure *nb_failure_timeout(double received); /* Node calls it "msecs" */

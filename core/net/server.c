@@ -20,6 +20,7 @@ struct nb_server *nb_server_new(struct nb_account *account, uint64_t name)
     server->is_refed = true;
     server->accepted.read_chunk = account->read_chunk;
     server->accepted.high_water_mark = NB_HIGH_WATER_MARK;
+    server->accepted.read_window = account->read_window;
     account->servers++;
     return server;
 }
@@ -188,6 +189,10 @@ static struct nb_failure *apply_create(struct nb_server *server, const nb_Server
         return nb_failure_range("options.readChunk", ">= 1", 0);
     if (params->has_read_chunk && params->read_chunk < accepted->read_chunk)
         accepted->read_chunk = params->read_chunk;
+    if (params->has_read_window && !server->account->has_flow)
+        return nb_failure_not_negotiated("flow", "readWindow");
+    if (params->has_read_window)
+        accepted->read_window = params->read_window;
     if (params->has_high_water_mark)
         accepted->high_water_mark = params->high_water_mark;
     accepted->allow_half_open = params->allow_half_open;

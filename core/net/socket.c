@@ -36,6 +36,7 @@ struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name)
     socket->timeout = -1;
     socket->read_chunk = account->read_chunk;
     socket->high_water_mark = NB_HIGH_WATER_MARK;
+    nb_flow_init(socket);
     socket->auto_release = socket->is_refed = true;
     nb_account_add_socket(account);
     return socket;
@@ -58,6 +59,7 @@ struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, ui
     socket->keep_alive_delay = options->keep_alive_delay;
     socket->read_chunk = options->read_chunk;
     socket->high_water_mark = options->high_water_mark;
+    nb_flow_set_window(socket, options->read_window);
     socket->remote = *remote;
     nb_stream_init(&socket->stream, account->loop, &nb_socket_stream_ops, true);
     if (nb_stream_open(&socket->stream, fd) < 0) {
@@ -213,6 +215,7 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
     nb_waiter_leave(&socket->at_gate);
     nb_timer_stop(&socket->timer);
     nb_debt_pay(socket->account, &socket->debt, socket->debt.length);
+    nb_flow_close(socket);
     if (socket->stream_in_use)
         nb_stream_close(&socket->stream);
     else

@@ -45,6 +45,20 @@ struct nb_dial {
     bool holds_events; /* the client does not know the id yet: lookup events wait for the answer */
 };
 
+/*
+ * The windows of feature flow, in offsets of a connection's two directions; all but
+ * the first two begin anew with each connection. Section 7 of the protocol.
+ */
+struct nb_flow {
+    uint64_t window; /* the first limit; 0: there is none */
+    bool is_by_buffer; /* onread: a data event waits until the limit was raised for the one before */
+    bool awaits_buffer; /* it was not yet */
+    uint64_t limit; /* data may go up to this */
+    uint64_t told; /* of the last socket.flushed */
+    uint64_t told_turn; /* when that was */
+    struct nb_flush tell_later; /* there has been one in this turn */
+};
+
 /* Home thread only; the fields are private to core/net/socket*.c. */
 struct nb_socket {
     struct nb_actor actor;
@@ -64,6 +78,7 @@ struct nb_socket {
     struct nb_failure *failure; /* a share; why it closes, to be told with the close event */
     struct nb_waiter at_gate;
     struct nb_debt debt;
+    struct nb_flow flow;
     struct nb_decoder decoder;
 
     uint64_t bytes_read;
@@ -98,6 +113,7 @@ struct nb_accept_options {
     bool allow_half_open, pause_on_connect, no_delay, keep_alive, is_pipe;
     uint32_t keep_alive_delay; /* seconds */
     uint32_t read_chunk, high_water_mark;
+    uint64_t read_window;
 };
 
 enum { NB_HIGH_WATER_MARK = 16384 }; /* default, bytes */

@@ -39,6 +39,7 @@ static struct nb_failure *check_onread(struct nb_socket *socket, bool has_onread
         return nb_failure_range("options.onread.size", ">= 1", 0);
     if (onread->size < socket->read_chunk)
         socket->read_chunk = onread->size;
+    nb_flow_set_buffer(socket, onread->size);
     return NULL;
 }
 
@@ -87,6 +88,7 @@ static void begin_life(struct nb_socket *socket)
     socket->needs_drain = socket->wants_reset = false;
     socket->local = socket->remote = (struct nb_endpoint){0};
     socket->decoder.kept_length = 0;
+    nb_flow_begin_life(socket);
 }
 
 /* The host and path borrow from the frame until here; the dial may take longer than that should be held. */
@@ -189,6 +191,10 @@ static struct nb_failure *apply_create(struct nb_socket *socket, const nb_Socket
         return nb_failure_range("options.readChunk", ">= 1", 0);
     if (options->has_read_chunk && options->read_chunk < socket->read_chunk)
         socket->read_chunk = options->read_chunk;
+    if (options->has_read_window && !socket->account->has_flow)
+        return nb_failure_not_negotiated("flow", "readWindow");
+    if (options->has_read_window)
+        nb_flow_set_window(socket, options->read_window);
     if (options->has_high_water_mark)
         socket->high_water_mark = options->high_water_mark;
     socket->allow_half_open = options->allow_half_open;

@@ -1,4 +1,4 @@
-/* What the files of the socket actor share: socket.c (life), socket_connect.c, socket_write.c, socket_info.c. */
+/* What the files of the socket actor share: socket.c (life), socket_connect.c, socket_flow.c, socket_write.c, socket_info.c. */
 #ifndef NB_SOCKET_INTERNAL_H
 #define NB_SOCKET_INTERNAL_H
 
@@ -50,6 +50,35 @@ void nb_socket_read_end(struct nb_stream *stream);
 
 /* Reads or not, as state, pause and gate say. */
 void nb_socket_update_reading(struct nb_socket *socket);
+
+/* ---- socket_flow.c: does nothing in sessions without feature flow ---- */
+
+void nb_flow_init(struct nb_socket *socket);
+
+/* Data goes so far ahead of credit, from now on; 0: as far as it likes. */
+void nb_flow_set_window(struct nb_socket *socket, uint64_t window);
+
+/* Buffers of that size: one of them goes ahead of credit. */
+void nb_flow_set_buffer(struct nb_socket *socket, uint32_t size);
+
+/* A new connection on the same id. */
+void nb_flow_begin_life(struct nb_socket *socket);
+
+/* Bytes that may be read now, at most readChunk. */
+size_t nb_flow_room(const struct nb_socket *socket);
+
+/* A data event was sent. */
+void nb_flow_sent_data(struct nb_socket *socket);
+
+/* NULL: so many bytes may be written; else why not. Then nb_flow_wrote must be called. */
+struct nb_failure *nb_flow_objection(const struct nb_socket *socket, size_t length);
+void nb_flow_wrote(struct nb_socket *socket, size_t length);
+
+/* Tells how far the kernel has got, when it is time. */
+void nb_flow_tell(struct nb_socket *socket);
+
+/* What was written counts no more. */
+void nb_flow_close(struct nb_socket *socket);
 
 /* ---- socket_options.c ---- */
 

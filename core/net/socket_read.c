@@ -13,10 +13,13 @@ void nb_socket_update_reading(struct nb_socket *socket)
 
 uint8_t *nb_socket_reserve(struct nb_stream *stream, size_t *ret_size)
 {
+    static uint8_t none;
     struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
     struct nb_account *account = socket->account;
-    uint8_t *room = account->gate_is_closed ? NULL : nb_intake_reserve(&account->intake, socket->read_chunk);
-    *ret_size = socket->read_chunk;
+    uint8_t *room = NULL;
+    *ret_size = nb_flow_room(socket);
+    if (!account->gate_is_closed)
+        room = *ret_size ? nb_intake_reserve(&account->intake, *ret_size) : &none;
     if (room)
         return room;
     nb_stream_stop_reading(stream);
@@ -37,6 +40,7 @@ static void emit_payload(struct nb_socket *socket, struct nb_bytes bytes, bool i
     event->payload_is_text = is_text;
     nb_account_send_data(socket->account, bytes.length);
     nb_event_send(socket->account, event);
+    nb_flow_sent_data(socket);
 }
 
 static size_t decode(struct nb_decoder *decoder, const uint8_t *data, size_t length, void *out)

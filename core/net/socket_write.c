@@ -25,6 +25,7 @@ static void answer_writes(struct nb_socket *socket)
 /* Tells what the bytes sent so far have brought about. */
 static void tell_sent(struct nb_socket *socket)
 {
+    nb_flow_tell(socket);
     if (socket->needs_drain && !socket->is_ending && socket->bytes_sent == socket->bytes_written) {
         socket->needs_drain = false;
         nb_event_emit(socket->account, NB_EVENT_SOCKET_DRAIN, socket->name);
@@ -74,41 +75,54 @@ void nb_socket_end_writing(struct nb_socket *socket)
 
 /* ---- writing ---- */
 
-static int queue_bytes(struct nb_socket *socket, struct nb_bytes bytes)
+static int queue_to_stream(struct nb_socket *socket, struct nb_bytes bytes)
 {
-    int status;
-    if (socket->state == NB_SOCKET_OPEN) {
-        if (socket->bytes_sent ==
-            socket->bytes_written) /* as in Node, where further ones wait for the first */
-            nb_socket_touch(socket);
-        status = nb_stream_write(&socket->stream, bytes);
-    } else {
-        status = nb_write_queue_share(&socket->dial->early, bytes);
-        nb_write_queue_settle(&socket->dial->early);
-    }
-    if (status < 0)
-        return status;
-    nb_debt_add(socket->account, &socket->debt, bytes.length);
-    socket->bytes_written += bytes.length;
-    if (socket->bytes_written - socket->bytes_sent >= socket->high_water_mark)
-        socket->needs_drain = true;
-    return 0;
+    if (socket->bytes_sent == socket->bytes_written) /* as in Node, where further ones wait for the first */
+        nb_socket_touch(socket);
+    return nb_stream_write(&socket->stream, bytes);
 }
 
-/* A text in another encoding than UTF-8 becomes bytes in a chunk of its own. */
-static int queue_encoded(struct nb_socket *socket, enum nb_encoding encoding, struct nb_slice text)
+static int queue_to_dial(struct nb_socket *socket, struct nb_bytes bytes)
 {
-    struct nb_chunk *chunk = nb_chunk_new(&socket->actor.loop->pool, nb_encode_bound(encoding, text.length));
-    if (!chunk)
-        return UV_ENOMEM;
-    size_t length = nb_encode_text(encoding, text, chunk->bytes);
-    int status = queue_bytes(socket, (struct nb_bytes){chunk->bytes, length, chunk});
-    nb_chunk_unref(chunk);
+    int status = nb_write_queue_share(&socket->dial->early, bytes);
+    nb_write_queue_settle(&socket->dial->early);
     return status;
 }
 
+/* NULL: it went well. */
+static struct nb_failure *queue_bytes(struct nb_socket *socket, struct nb_bytes bytes)
+{
+    struct nb_failure *objection = nb_flow_objection(socket, bytes.length);
+    if (objection)
+        return objection;
+    int status =
+        socket->state == NB_SOCKET_OPEN ? queue_to_stream(socket, bytes) : queue_to_dial(socket, bytes);
+    if (status < 0)
+        return nb_failure_system(status, "write");
+    nb_debt_add(socket->account, &socket->debt, bytes.length);
+    nb_flow_wrote(socket, bytes.length);
+    socket->bytes_written += bytes.length;
+    if (socket->bytes_written - socket->bytes_sent >= socket->high_water_mark)
+        socket->needs_drain = true;
+    return NULL;
+}
+
+/* A text in another encoding than UTF-8 becomes bytes in a chunk of its own. */
+static struct nb_failure *queue_encoded(struct nb_socket *socket, enum nb_encoding encoding,
+                                        struct nb_slice text)
+{
+    struct nb_chunk *chunk = nb_chunk_new(&socket->actor.loop->pool, nb_encode_bound(encoding, text.length));
+    if (!chunk)
+        return nb_failure_system(UV_ENOMEM, "write");
+    size_t length = nb_encode_text(encoding, text, chunk->bytes);
+    struct nb_failure *failure = queue_bytes(socket, (struct nb_bytes){chunk->bytes, length, chunk});
+    nb_chunk_unref(chunk);
+    return failure;
+}
+
 /* An encoding counts for text only, as in Node. */
-static int queue_payload(struct nb_socket *socket, const struct nb_command *command, int encoding)
+static struct nb_failure *queue_payload(struct nb_socket *socket, const struct nb_command *command,
+                                        int encoding)
 {
     struct nb_slice data = command->params.socket_write.data;
     if (command->payload_is_text && encoding > NB_UTF8)
@@ -150,10 +164,10 @@ static bool write_data(struct nb_socket *socket, struct nb_command **command)
         fail_write(socket, command, nb_failure_socket_closed());
         return false;
     }
-    int status = queue_payload(socket, *command, encoding);
-    if (status < 0)
-        fail_write(socket, command, nb_failure_system(status, "write"));
-    return status == 0;
+    struct nb_failure *failure = queue_payload(socket, *command, encoding);
+    if (failure)
+        fail_write(socket, command, failure);
+    return !failure;
 }
 
 nb_handler nb_on_socket_write, nb_on_socket_end;

@@ -158,6 +158,7 @@ static void work(struct nb_loop *loop)
         if (!has_work(loop))
             break;
     }
+    loop->turn++;
     if (has_work(loop))
         uv_idle_start(&loop->busy, do_idle);
     else
@@ -184,7 +185,8 @@ static void on_bell(uv_async_t *handle)
 
 static int init_loop(struct nb_loop *loop, struct nb_runtime *runtime, unsigned index)
 {
-    *loop = (struct nb_loop){.runtime = runtime, .index = index, .free_slot = NO_SLOT, .is_open = true};
+    *loop = (struct nb_loop){
+        .runtime = runtime, .index = index, .free_slot = NO_SLOT, .turn = 1, .is_open = true};
     loop->newest = &loop->oldest;
     loop->last_flush = &loop->flushes;
     int status = uv_loop_init(&loop->uv);

@@ -57,6 +57,7 @@ struct nb_loop {
     struct nb_message_pool messages[2]; /* small, large */
     struct nb_flush *flushes, **last_flush;
     struct nb_actor *stopping; /* whose class->stop is still to be called */
+    uint64_t turn; /* counts from 1 */
 
     struct nb_slot *slots; /* owned */
     uint32_t slot_count, free_slot;

@@ -135,13 +135,34 @@ void nb_stream_stop_reading(struct nb_stream *stream)
     update_interest(stream);
 }
 
-static ssize_t receive(int fd, void *room, size_t size)
+static ssize_t receive(int fd, void *room, size_t size, int flags)
 {
     ssize_t length;
     do
-        length = recv(fd, room, size, MSG_DONTWAIT);
+        length = recv(fd, room, size, MSG_DONTWAIT | flags);
     while (length < 0 && errno == EINTR);
     return length < 0 ? -errno : length;
+}
+
+static void take_end(struct nb_stream *stream, ssize_t length)
+{
+    if (length == 0) {
+        nb_stream_stop_reading(stream);
+        stream->ops->on_end(stream);
+    } else if (length != UV_EAGAIN) {
+        fail(stream, (int)length, "read");
+    }
+}
+
+/* There is no room: bytes wait, an end or a failure does not. */
+static void look_for_end(struct nb_stream *stream)
+{
+    uint8_t first;
+    ssize_t length = receive(stream->fd, &first, sizeof first, MSG_PEEK);
+    if (length > 0)
+        nb_stream_stop_reading(stream);
+    else
+        take_end(stream, length);
 }
 
 /* True when there may be more to read right away. */
@@ -151,17 +172,16 @@ static bool read_once(struct nb_stream *stream)
     uint8_t *room = stream->ops->reserve(stream, &size);
     if (!room)
         return false;
-    ssize_t length = receive(stream->fd, room, size);
+    if (!size) {
+        look_for_end(stream);
+        return false;
+    }
+    ssize_t length = receive(stream->fd, room, size, 0);
     if (length > 0) {
         stream->ops->on_bytes(stream, (size_t)length);
         return (size_t)length == size;
     }
-    if (length == 0) {
-        nb_stream_stop_reading(stream);
-        stream->ops->on_end(stream);
-    } else if (length != UV_EAGAIN) {
-        fail(stream, (int)length, "read");
-    }
+    take_end(stream, length);
     return false;
 }
 
@@ -178,7 +198,7 @@ void nb_stream_discard_input(struct nb_stream *stream)
 {
     char scrap[16384];
     for (int i = 0; i < DISCARD_READS && stream->fd >= 0; i++)
-        if (receive(stream->fd, scrap, sizeof scrap) <= 0)
+        if (receive(stream->fd, scrap, sizeof scrap, 0) <= 0)
             return;
 }
 

@@ -25,7 +25,10 @@ struct nb_stream;
 struct nb_stream_ops {
     /* The connect of nb_stream_connect ended: 0 or negative errno. NULL where it is not used. */
     void (*on_connected)(struct nb_stream *stream, int status);
-    /* Where to read to and how much at most; NULL: not now, and reading was stopped. */
+    /*
+     * Where to read to and how much at most; NULL: not now, and reading was stopped. A size of 0: no bytes now, but
+     * an end or a failure that comes before any; once there are bytes reading stops.
+     */
     uint8_t *(*reserve)(struct nb_stream *stream, size_t *ret_size);
     /* So many bytes, at least one, were read into what was reserved. */
     void (*on_bytes)(struct nb_stream *stream, size_t length);

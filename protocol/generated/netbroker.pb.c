@@ -21,7 +21,7 @@ PB_BIND(nb_Hello, nb_Hello, 2)
 PB_BIND(nb_Welcome, nb_Welcome, 2)
 
 
-PB_BIND(nb_Limits, nb_Limits, AUTO)
+PB_BIND(nb_Limits, nb_Limits, 2)
 
 
 PB_BIND(nb_Peer, nb_Peer, AUTO)
@@ -85,6 +85,12 @@ PB_BIND(nb_SocketWrite, nb_SocketWrite, AUTO)
 
 
 PB_BIND(nb_Written, nb_Written, AUTO)
+
+
+PB_BIND(nb_Credit, nb_Credit, AUTO)
+
+
+PB_BIND(nb_Flushed, nb_Flushed, AUTO)
 
 
 PB_BIND(nb_SocketDestroy, nb_SocketDestroy, 2)

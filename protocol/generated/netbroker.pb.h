@@ -73,6 +73,12 @@ typedef struct _nb_Limits {
     uint64_t max_block_lists; /* ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT */
     bool has_max_rules;
     uint64_t max_rules; /* rules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT */
+    bool has_read_window;
+    uint64_t read_window; /* bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number */
+    bool has_write_window;
+    uint64_t write_window; /* bytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW */
+    bool has_session_write_window;
+    uint64_t session_write_window; /* the same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW */
 } nb_Limits;
 
 /* Who the kernel says is at the other end of a Unix socket, at the moment of its connect. */
@@ -225,7 +231,7 @@ typedef struct _nb_Address {
 /* How data is to be handed over. */
 typedef struct _nb_OnRead {
     bool has_size;
-    uint32_t size; /* bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect */
+    uint32_t size; /* bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect. With feature flow the first limit too, and the next event waits for socket.credit */
 } nb_OnRead;
 
 typedef struct _nb_SocketCreate {
@@ -246,6 +252,8 @@ typedef struct _nb_SocketCreate {
     struct nb_slice encoding; /* as socket.setEncoding */
     bool has_block_list;
     uint64_t block_list; /* id of a block list: addresses on it are not connected to; kept even if the id is released */
+    bool has_read_window;
+    uint64_t read_window; /* feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow */
 } nb_SocketCreate;
 
 typedef struct _nb_Created {
@@ -297,6 +305,16 @@ typedef struct _nb_Written {
     bool has_bytes_written;
     uint64_t bytes_written; /* payload bytes of this socket given to the kernel so far */
 } nb_Written;
+
+typedef struct _nb_Credit {
+    bool has_limit;
+    uint64_t limit; /* offset behind the last byte that may come as data */
+} nb_Credit;
+
+typedef struct _nb_Flushed {
+    bool has_bytes;
+    uint64_t bytes; /* bytes of this connection that the kernel has taken so far */
+} nb_Flushed;
 
 typedef struct _nb_SocketDestroy {
     bool has_error;
@@ -400,6 +418,8 @@ typedef struct _nb_ServerCreate {
     uint32_t high_water_mark; /* of its connections, as in socket.create */
     bool has_block_list;
     uint64_t block_list; /* id of a block list: connections from addresses on it are dropped; kept even if the id is released */
+    bool has_read_window;
+    uint64_t read_window; /* of its connections, as in socket.create */
 } nb_ServerCreate;
 
 /* Where to; with neither port nor path there must be no other field either. */
@@ -556,7 +576,7 @@ extern "C" {
 #define nb_Program_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_default                    {false, 0, false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_default                  {false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_default, {{NULL}, NULL}, false, nb_Peer_init_default}
-#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_default                     {false, 0, false, 0, false, 0}
 #define nb_Describe_init_default                 {{{NULL}, NULL}}
 #define nb_SessionInfo_init_default              {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
@@ -573,11 +593,13 @@ extern "C" {
 #define nb_SocketAddress_init_default            {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Address_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_OnRead_init_default                   {false, 0}
-#define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}, false, 0}
+#define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Created_init_default                  {false, 0}
 #define nb_SocketConnect_init_default            {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0}
 #define nb_SocketWrite_init_default              {{{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Written_init_default                  {false, 0}
+#define nb_Credit_init_default                   {false, 0}
+#define nb_Flushed_init_default                  {false, 0}
 #define nb_SocketDestroy_init_default            {false, nb_Error_init_default}
 #define nb_SetEncoding_init_default              {{{NULL}, NULL}}
 #define nb_SetKeepAlive_init_default             {false, 0, false, 0}
@@ -587,7 +609,7 @@ extern "C" {
 #define nb_Lookup_init_default                   {false, nb_Error_init_default, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Data_init_default                     {{{NULL}, NULL}}
 #define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0}
-#define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_ServerSet_init_default                {false, 0}
 #define nb_Connections_init_default              {false, 0}
@@ -614,7 +636,7 @@ extern "C" {
 #define nb_Program_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_zero                       {false, 0, false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_zero                     {false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_zero, {{NULL}, NULL}, false, nb_Peer_init_zero}
-#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_zero                        {false, 0, false, 0, false, 0}
 #define nb_Describe_init_zero                    {{{NULL}, NULL}}
 #define nb_SessionInfo_init_zero                 {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
@@ -631,11 +653,13 @@ extern "C" {
 #define nb_SocketAddress_init_zero               {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Address_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_OnRead_init_zero                      {false, 0}
-#define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}, false, 0}
+#define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Created_init_zero                     {false, 0}
 #define nb_SocketConnect_init_zero               {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0}
 #define nb_SocketWrite_init_zero                 {{{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Written_init_zero                     {false, 0}
+#define nb_Credit_init_zero                      {false, 0}
+#define nb_Flushed_init_zero                     {false, 0}
 #define nb_SocketDestroy_init_zero               {false, nb_Error_init_zero}
 #define nb_SetEncoding_init_zero                 {{{NULL}, NULL}}
 #define nb_SetKeepAlive_init_zero                {false, 0, false, 0}
@@ -645,7 +669,7 @@ extern "C" {
 #define nb_Lookup_init_zero                      {false, nb_Error_init_zero, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
 #define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0}
-#define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_ServerSet_init_zero                   {false, 0}
 #define nb_Connections_init_zero                 {false, 0}
@@ -694,6 +718,9 @@ extern "C" {
 #define nb_Limits_stall_timeout_tag              12
 #define nb_Limits_max_block_lists_tag            13
 #define nb_Limits_max_rules_tag                  14
+#define nb_Limits_read_window_tag                17
+#define nb_Limits_write_window_tag               18
+#define nb_Limits_session_write_window_tag       19
 #define nb_Peer_uid_tag                          1
 #define nb_Peer_gid_tag                          2
 #define nb_Peer_pid_tag                          3
@@ -762,6 +789,7 @@ extern "C" {
 #define nb_SocketCreate_high_water_mark_tag      7
 #define nb_SocketCreate_encoding_tag             8
 #define nb_SocketCreate_block_list_tag           9
+#define nb_SocketCreate_read_window_tag          12
 #define nb_Created_id_tag                        1
 #define nb_SocketConnect_port_tag                1
 #define nb_SocketConnect_host_tag                2
@@ -781,6 +809,8 @@ extern "C" {
 #define nb_SocketWrite_data_tag                  1
 #define nb_SocketWrite_encoding_tag              2
 #define nb_Written_bytes_written_tag             1
+#define nb_Credit_limit_tag                      1
+#define nb_Flushed_bytes_tag                     1
 #define nb_SocketDestroy_error_tag               1
 #define nb_SetEncoding_encoding_tag              1
 #define nb_SetKeepAlive_enable_tag               1
@@ -821,6 +851,7 @@ extern "C" {
 #define nb_ServerCreate_read_chunk_tag           7
 #define nb_ServerCreate_high_water_mark_tag      8
 #define nb_ServerCreate_block_list_tag           9
+#define nb_ServerCreate_read_window_tag          10
 #define nb_ServerListen_port_tag                 1
 #define nb_ServerListen_host_tag                 2
 #define nb_ServerListen_path_tag                 3
@@ -933,7 +964,10 @@ X(a, STATIC,   OPTIONAL, UINT64,   out_high,         10) \
 X(a, STATIC,   OPTIONAL, UINT64,   out_low,          11) \
 X(a, STATIC,   OPTIONAL, UINT64,   stall_timeout,    12) \
 X(a, STATIC,   OPTIONAL, UINT64,   max_block_lists,  13) \
-X(a, STATIC,   OPTIONAL, UINT64,   max_rules,        14)
+X(a, STATIC,   OPTIONAL, UINT64,   max_rules,        14) \
+X(a, STATIC,   OPTIONAL, UINT64,   read_window,      17) \
+X(a, STATIC,   OPTIONAL, UINT64,   write_window,     18) \
+X(a, STATIC,   OPTIONAL, UINT64,   session_write_window,  19)
 #define nb_Limits_CALLBACK NULL
 #define nb_Limits_DEFAULT NULL
 
@@ -1075,7 +1109,8 @@ X(a, STATIC,   OPTIONAL, UINT32,   read_chunk,        5) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  onread,            6) \
 X(a, STATIC,   OPTIONAL, UINT32,   high_water_mark,   7) \
 X(a, CALLBACK, OPTIONAL, STRING,   encoding,          8) \
-X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9)
+X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9) \
+X(a, STATIC,   OPTIONAL, UINT64,   read_window,      12)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_SocketCreate_CALLBACK nb_slice_field
 #define nb_SocketCreate_DEFAULT NULL
@@ -1116,6 +1151,16 @@ extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const p
 X(a, STATIC,   OPTIONAL, UINT64,   bytes_written,     1)
 #define nb_Written_CALLBACK NULL
 #define nb_Written_DEFAULT NULL
+
+#define nb_Credit_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, UINT64,   limit,             1)
+#define nb_Credit_CALLBACK NULL
+#define nb_Credit_DEFAULT NULL
+
+#define nb_Flushed_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, UINT64,   bytes,             1)
+#define nb_Flushed_CALLBACK NULL
+#define nb_Flushed_DEFAULT NULL
 
 #define nb_SocketDestroy_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  error,             1)
@@ -1200,7 +1245,8 @@ X(a, STATIC,   OPTIONAL, DOUBLE,   keep_alive_initial_delay,   5) \
 X(a, STATIC,   OPTIONAL, UINT32,   max_connections,   6) \
 X(a, STATIC,   OPTIONAL, UINT32,   read_chunk,        7) \
 X(a, STATIC,   OPTIONAL, UINT32,   high_water_mark,   8) \
-X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9)
+X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9) \
+X(a, STATIC,   OPTIONAL, UINT64,   read_window,      10)
 #define nb_ServerCreate_CALLBACK NULL
 #define nb_ServerCreate_DEFAULT NULL
 
@@ -1384,6 +1430,8 @@ extern const pb_msgdesc_t nb_Created_msg;
 extern const pb_msgdesc_t nb_SocketConnect_msg;
 extern const pb_msgdesc_t nb_SocketWrite_msg;
 extern const pb_msgdesc_t nb_Written_msg;
+extern const pb_msgdesc_t nb_Credit_msg;
+extern const pb_msgdesc_t nb_Flushed_msg;
 extern const pb_msgdesc_t nb_SocketDestroy_msg;
 extern const pb_msgdesc_t nb_SetEncoding_msg;
 extern const pb_msgdesc_t nb_SetKeepAlive_msg;
@@ -1444,6 +1492,8 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_SocketConnect_fields &nb_SocketConnect_msg
 #define nb_SocketWrite_fields &nb_SocketWrite_msg
 #define nb_Written_fields &nb_Written_msg
+#define nb_Credit_fields &nb_Credit_msg
+#define nb_Flushed_fields &nb_Flushed_msg
 #define nb_SocketDestroy_fields &nb_SocketDestroy_msg
 #define nb_SetEncoding_fields &nb_SetEncoding_msg
 #define nb_SetKeepAlive_fields &nb_SetKeepAlive_msg
@@ -1520,13 +1570,15 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_Connections_size                      11
 #define nb_Count_size                            11
 #define nb_Created_size                          11
+#define nb_Credit_size                           11
+#define nb_Flushed_size                          11
 #define nb_IpVersion_size                        6
-#define nb_Limits_size                           154
+#define nb_Limits_size                           190
 #define nb_Nothing_size                          0
 #define nb_OnRead_size                           6
 #define nb_Peer_size                             18
 #define nb_Poll_size                             12
-#define nb_ServerCreate_size                     46
+#define nb_ServerCreate_size                     57
 #define nb_ServerSet_size                        6
 #define nb_SessionClose_size                     2
 #define nb_SessionInfo_size                      74

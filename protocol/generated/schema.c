@@ -71,13 +71,16 @@ static const struct nb_field fields_of_Limits[] = {
     {.name = "stallTimeout", .label = "stallTimeout", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, stall_timeout), .has_offset = OFFSET(Limits, has_stall_timeout)},
     {.name = "maxBlockLists", .label = "maxBlockLists", .name_length = 13, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_block_lists), .has_offset = OFFSET(Limits, has_max_block_lists)},
     {.name = "maxRules", .label = "maxRules", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_rules), .has_offset = OFFSET(Limits, has_max_rules)},
+    {.name = "readWindow", .label = "readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, read_window), .has_offset = OFFSET(Limits, has_read_window)},
+    {.name = "writeWindow", .label = "writeWindow", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, write_window), .has_offset = OFFSET(Limits, has_write_window)},
+    {.name = "sessionWriteWindow", .label = "sessionWriteWindow", .name_length = 18, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, session_write_window), .has_offset = OFFSET(Limits, has_session_write_window)},
 };
 
 const struct nb_shape nb_shape_Limits = {
     .name = "Limits",
     .fields = fields_of_Limits,
     .size = sizeof(nb_Limits),
-    .field_count = 14,
+    .field_count = 17,
 };
 
 static const struct nb_field fields_of_Peer[] = {
@@ -220,13 +223,14 @@ static const struct nb_field fields_of_SocketCreate[] = {
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketCreate, high_water_mark), .has_offset = OFFSET(SocketCreate, has_high_water_mark)},
     {.name = "encoding", .label = "options.encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketCreate, encoding), .has_offset = NB_NO_HAS},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketCreate, block_list), .has_offset = OFFSET(SocketCreate, has_block_list)},
+    {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketCreate, read_window), .has_offset = OFFSET(SocketCreate, has_read_window)},
 };
 
 const struct nb_shape nb_shape_SocketCreate = {
     .name = "SocketCreate",
     .fields = fields_of_SocketCreate,
     .size = sizeof(nb_SocketCreate),
-    .field_count = 9,
+    .field_count = 10,
 };
 
 static const struct nb_field fields_of_SocketConnect[] = {
@@ -262,6 +266,7 @@ static const struct nb_field fields_of_CreateConnection[] = {
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(CreateConnection, create.high_water_mark), .has_offset = OFFSET(CreateConnection, create.has_high_water_mark)},
     {.name = "encoding", .label = "options.encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, create.encoding), .has_offset = NB_NO_HAS},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(CreateConnection, create.block_list), .has_offset = OFFSET(CreateConnection, create.has_block_list)},
+    {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(CreateConnection, create.read_window), .has_offset = OFFSET(CreateConnection, create.has_read_window)},
     {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(CreateConnection, connect.port), .has_offset = OFFSET(CreateConnection, connect.has_port)},
     {.name = "host", .label = "hostname", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, connect.host), .has_offset = NB_NO_HAS},
     {.name = "path", .label = "options.path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(CreateConnection, connect.path), .has_offset = NB_NO_HAS},
@@ -281,7 +286,7 @@ const struct nb_shape nb_shape_CreateConnection = {
     .name = "CreateConnection",
     .fields = fields_of_CreateConnection,
     .size = sizeof(nb_CreateConnection),
-    .field_count = 20,
+    .field_count = 21,
     .inlines = inlines_of_CreateConnection,
     .inline_count = 2,
 };
@@ -417,6 +422,28 @@ const struct nb_shape nb_shape_Written = {
     .name = "Written",
     .fields = fields_of_Written,
     .size = sizeof(nb_Written),
+    .field_count = 1,
+};
+
+static const struct nb_field fields_of_Credit[] = {
+    {.name = "limit", .label = "limit", .name_length = 5, .type = NB_FIELD_UINT64, .offset = OFFSET(Credit, limit), .has_offset = OFFSET(Credit, has_limit)},
+};
+
+const struct nb_shape nb_shape_Credit = {
+    .name = "Credit",
+    .fields = fields_of_Credit,
+    .size = sizeof(nb_Credit),
+    .field_count = 1,
+};
+
+static const struct nb_field fields_of_Flushed[] = {
+    {.name = "bytes", .label = "bytes", .name_length = 5, .type = NB_FIELD_UINT64, .offset = OFFSET(Flushed, bytes), .has_offset = OFFSET(Flushed, has_bytes)},
+};
+
+const struct nb_shape nb_shape_Flushed = {
+    .name = "Flushed",
+    .fields = fields_of_Flushed,
+    .size = sizeof(nb_Flushed),
     .field_count = 1,
 };
 
@@ -560,13 +587,14 @@ static const struct nb_field fields_of_ServerCreate[] = {
     {.name = "readChunk", .label = "options.readChunk", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, read_chunk), .has_offset = OFFSET(ServerCreate, has_read_chunk)},
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, high_water_mark), .has_offset = OFFSET(ServerCreate, has_high_water_mark)},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerCreate, block_list), .has_offset = OFFSET(ServerCreate, has_block_list)},
+    {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerCreate, read_window), .has_offset = OFFSET(ServerCreate, has_read_window)},
 };
 
 const struct nb_shape nb_shape_ServerCreate = {
     .name = "ServerCreate",
     .fields = fields_of_ServerCreate,
     .size = sizeof(nb_ServerCreate),
-    .field_count = 9,
+    .field_count = 10,
 };
 
 static const struct nb_field fields_of_ServerListen[] = {
@@ -878,40 +906,41 @@ const struct nb_method nb_methods[] = {
     {.name = "socket.resetAndDestroy", .name_length = 22, .number = 37, .index = 16, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
     {.name = "socket.pause", .name_length = 12, .number = 38, .index = 17, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
     {.name = "socket.resume", .name_length = 13, .number = 39, .index = 18, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.setEncoding", .name_length = 18, .number = 41, .index = 19, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetEncoding, .result = &nb_shape_Nothing},
-    {.name = "socket.setKeepAlive", .name_length = 19, .number = 42, .index = 20, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetKeepAlive, .result = &nb_shape_Nothing},
-    {.name = "socket.setNoDelay", .name_length = 17, .number = 43, .index = 21, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetNoDelay, .result = &nb_shape_Nothing},
-    {.name = "socket.setTimeout", .name_length = 17, .number = 44, .index = 22, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTimeout, .result = &nb_shape_Nothing},
-    {.name = "socket.ref", .name_length = 10, .number = 45, .index = 23, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.unref", .name_length = 12, .number = 46, .index = 24, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.address", .name_length = 14, .number = 47, .index = 25, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "socket.info", .name_length = 11, .number = 48, .index = 26, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
-    {.name = "socket.release", .name_length = 14, .number = 54, .index = 27, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.create", .name_length = 13, .number = 64, .index = 28, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
-    {.name = "server.listen", .name_length = 13, .number = 65, .index = 29, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
-    {.name = "server.close", .name_length = 12, .number = 66, .index = 30, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.address", .name_length = 14, .number = 67, .index = 31, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 32, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
-    {.name = "server.set", .name_length = 10, .number = 69, .index = 33, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
-    {.name = "server.ref", .name_length = 10, .number = 70, .index = 34, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.unref", .name_length = 12, .number = 71, .index = 35, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.info", .name_length = 11, .number = 72, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
-    {.name = "server.release", .name_length = 14, .number = 73, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 38, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
-    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 39, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 40, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
-    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 41, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
-    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 42, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
-    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 43, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
-    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 44, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 45, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
-    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 46, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
-    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 47, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
-    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
-    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
-    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
-    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
+    {.name = "socket.credit", .name_length = 13, .number = 40, .index = 19, .hot = true, .feature = "flow", .target = NB_TARGET_SOCKET, .params = &nb_shape_Credit, .result = &nb_shape_Nothing},
+    {.name = "socket.setEncoding", .name_length = 18, .number = 41, .index = 20, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetEncoding, .result = &nb_shape_Nothing},
+    {.name = "socket.setKeepAlive", .name_length = 19, .number = 42, .index = 21, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetKeepAlive, .result = &nb_shape_Nothing},
+    {.name = "socket.setNoDelay", .name_length = 17, .number = 43, .index = 22, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetNoDelay, .result = &nb_shape_Nothing},
+    {.name = "socket.setTimeout", .name_length = 17, .number = 44, .index = 23, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTimeout, .result = &nb_shape_Nothing},
+    {.name = "socket.ref", .name_length = 10, .number = 45, .index = 24, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.unref", .name_length = 12, .number = 46, .index = 25, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.address", .name_length = 14, .number = 47, .index = 26, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "socket.info", .name_length = 11, .number = 48, .index = 27, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
+    {.name = "socket.release", .name_length = 14, .number = 54, .index = 28, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.create", .name_length = 13, .number = 64, .index = 29, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
+    {.name = "server.listen", .name_length = 13, .number = 65, .index = 30, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
+    {.name = "server.close", .name_length = 12, .number = 66, .index = 31, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.address", .name_length = 14, .number = 67, .index = 32, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 33, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
+    {.name = "server.set", .name_length = 10, .number = 69, .index = 34, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
+    {.name = "server.ref", .name_length = 10, .number = 70, .index = 35, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.unref", .name_length = 12, .number = 71, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.info", .name_length = 11, .number = 72, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
+    {.name = "server.release", .name_length = 14, .number = 73, .index = 38, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 39, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
+    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 40, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 41, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
+    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 42, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
+    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 43, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
+    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 44, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
+    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 45, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 46, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
+    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 47, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
+    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
+    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
+    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
+    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
+    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 53, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
 };
 
 const struct nb_event nb_events[] = {
@@ -923,15 +952,16 @@ const struct nb_event nb_events[] = {
     {.name = "socket.ready", .name_length = 12, .number = 163, .index = 5, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254socket.ready\222")},
     {.name = "socket.data", .name_length = 11, .number = 164, .index = 6, .hot = true, .body = &nb_shape_Data, .prefix = SLICE("\223\002\253socket.data\222")},
     {.name = "socket.drain", .name_length = 12, .number = 165, .index = 7, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254socket.drain\222")},
-    {.name = "socket.end", .name_length = 10, .number = 167, .index = 8, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\252socket.end\222")},
-    {.name = "socket.timeout", .name_length = 14, .number = 168, .index = 9, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\256socket.timeout\222")},
-    {.name = "socket.error", .name_length = 12, .number = 169, .index = 10, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254socket.error\222")},
-    {.name = "socket.close", .name_length = 12, .number = 170, .index = 11, .body = &nb_shape_SocketClosed, .prefix = SLICE("\223\002\254socket.close\222")},
-    {.name = "server.listening", .name_length = 16, .number = 192, .index = 12, .body = &nb_shape_Address, .prefix = SLICE("\223\002\260server.listening\222")},
-    {.name = "server.connection", .name_length = 17, .number = 193, .index = 13, .body = &nb_shape_ServerConnection, .prefix = SLICE("\223\002\261server.connection\222")},
-    {.name = "server.drop", .name_length = 11, .number = 194, .index = 14, .body = &nb_shape_ServerDrop, .prefix = SLICE("\223\002\253server.drop\222")},
-    {.name = "server.error", .name_length = 12, .number = 195, .index = 15, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254server.error\222")},
-    {.name = "server.close", .name_length = 12, .number = 196, .index = 16, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254server.close\222")},
+    {.name = "socket.flushed", .name_length = 14, .number = 166, .index = 8, .hot = true, .feature = "flow", .body = &nb_shape_Flushed, .prefix = SLICE("\223\002\256socket.flushed\222")},
+    {.name = "socket.end", .name_length = 10, .number = 167, .index = 9, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\252socket.end\222")},
+    {.name = "socket.timeout", .name_length = 14, .number = 168, .index = 10, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\256socket.timeout\222")},
+    {.name = "socket.error", .name_length = 12, .number = 169, .index = 11, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254socket.error\222")},
+    {.name = "socket.close", .name_length = 12, .number = 170, .index = 12, .body = &nb_shape_SocketClosed, .prefix = SLICE("\223\002\254socket.close\222")},
+    {.name = "server.listening", .name_length = 16, .number = 192, .index = 13, .body = &nb_shape_Address, .prefix = SLICE("\223\002\260server.listening\222")},
+    {.name = "server.connection", .name_length = 17, .number = 193, .index = 14, .body = &nb_shape_ServerConnection, .prefix = SLICE("\223\002\261server.connection\222")},
+    {.name = "server.drop", .name_length = 11, .number = 194, .index = 15, .body = &nb_shape_ServerDrop, .prefix = SLICE("\223\002\253server.drop\222")},
+    {.name = "server.error", .name_length = 12, .number = 195, .index = 16, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254server.error\222")},
+    {.name = "server.close", .name_length = 12, .number = 196, .index = 17, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254server.close\222")},
 };
 
 static const struct {
@@ -941,58 +971,59 @@ static const struct {
 } names[512] = {
     [3] = {"net.isIPv4", 10, 8},
     [4] = {"net.isIPv6", 10, 9},
-    [10] = {"blockList.check", 15, 42},
-    [27] = {"blockList.addAddress", 20, 39},
-    [42] = {"net.createServer", 16, 28},
-    [54] = {"blockList.release", 17, 44},
+    [10] = {"blockList.check", 15, 43},
+    [27] = {"blockList.addAddress", 20, 40},
+    [42] = {"net.createServer", 16, 29},
+    [54] = {"blockList.release", 17, 45},
     [60] = {"socket.connect", 14, 12},
-    [72] = {"socket.address", 14, 25},
-    [75] = {"server.address", 14, 31},
-    [87] = {"blockList.addSubnet", 19, 41},
+    [72] = {"socket.address", 14, 26},
+    [75] = {"server.address", 14, 32},
+    [87] = {"blockList.addSubnet", 19, 42},
     [91] = {"session.describe", 16, 1},
-    [102] = {"blockList.removeRule", 20, 47},
+    [102] = {"blockList.removeRule", 20, 48},
     [108] = {"socket.resetAndDestroy", 22, 16},
-    [109] = {"blockList.clear", 15, 48},
-    [118] = {"blockList.load", 14, 46},
-    [123] = {"socket.setTimeout", 17, 22},
+    [109] = {"blockList.clear", 15, 49},
+    [118] = {"blockList.load", 14, 47},
+    [123] = {"socket.setTimeout", 17, 23},
     [124] = {"session.hello", 13, 0},
     [146] = {"net.isIP", 8, 7},
-    [147] = {"server.ref", 10, 34},
-    [155] = {"server.set", 10, 33},
-    [180] = {"server.unref", 12, 35},
-    [193] = {"server.getConnections", 21, 32},
+    [147] = {"server.ref", 10, 35},
+    [155] = {"server.set", 10, 34},
+    [180] = {"server.unref", 12, 36},
+    [193] = {"server.getConnections", 21, 33},
     [198] = {"net.socketAddress", 17, 10},
-    [199] = {"blockList.match", 15, 51},
+    [199] = {"blockList.match", 15, 52},
     [214] = {"socket.create", 13, 11},
-    [241] = {"blockList.checkMany", 19, 50},
-    [250] = {"server.close", 12, 30},
-    [264] = {"server.listen", 13, 29},
+    [237] = {"socket.credit", 13, 19},
+    [241] = {"blockList.checkMany", 19, 51},
+    [250] = {"server.close", 12, 31},
+    [264] = {"server.listen", 13, 30},
     [267] = {"session.ping", 12, 2},
-    [280] = {"socket.unref", 12, 24},
+    [280] = {"socket.unref", 12, 25},
     [287] = {"socket.resume", 13, 18},
     [305] = {"socket.end", 10, 14},
     [317] = {"session.poll", 12, 4},
-    [326] = {"blockList.create", 16, 38},
-    [331] = {"socket.setKeepAlive", 19, 20},
+    [326] = {"blockList.create", 16, 39},
+    [331] = {"socket.setKeepAlive", 19, 21},
     [335] = {"session.close", 13, 5},
-    [356] = {"server.info", 11, 36},
-    [360] = {"blockList.rules", 15, 43},
+    [356] = {"server.info", 11, 37},
+    [360] = {"blockList.rules", 15, 44},
     [388] = {"socket.destroy", 14, 15},
     [390] = {"session.info", 12, 3},
-    [402] = {"socket.setNoDelay", 17, 21},
+    [402] = {"socket.setNoDelay", 17, 22},
     [404] = {"socket.write", 12, 13},
-    [414] = {"socket.ref", 10, 23},
-    [428] = {"socket.setEncoding", 18, 19},
+    [414] = {"socket.ref", 10, 24},
+    [428] = {"socket.setEncoding", 18, 20},
     [438] = {"net.createConnection", 20, 6},
-    [463] = {"socket.release", 14, 27},
-    [466] = {"server.release", 14, 37},
-    [468] = {"socket.info", 11, 26},
-    [470] = {"blockList.addRules", 18, 45},
+    [463] = {"socket.release", 14, 28},
+    [466] = {"server.release", 14, 38},
+    [468] = {"socket.info", 11, 27},
+    [470] = {"blockList.addRules", 18, 46},
     [478] = {"net.connect", 11, 6},
-    [485] = {"blockList.hits", 14, 52},
-    [494] = {"server.create", 13, 28},
-    [503] = {"blockList.size", 14, 49},
-    [505] = {"blockList.addRange", 18, 40},
+    [485] = {"blockList.hits", 14, 53},
+    [494] = {"server.create", 13, 29},
+    [503] = {"blockList.size", 14, 50},
+    [505] = {"blockList.addRange", 18, 41},
     [510] = {"socket.pause", 12, 17},
 };
 
@@ -1011,7 +1042,7 @@ const struct nb_method *nb_method_find(struct nb_slice name)
 }
 
 const struct nb_slice nb_description = SLICE(
-    "\206\250protocol\001\247methods\334\0005\207"
+    "\206\250protocol\001\247methods\334\0006\207"
     "\244name\255session.hello\246number\001\245since\001\245prose\331JAgrees on version, features and limits. Optional; only as the first frame.\246target\247session\246params\245Hello\246result\247Welcome\207"
     "\244name\260session.describe\246number\002\245since\001\245prose\331\077The whole schema, for tools and clients without generated code.\246target\247session\246params\250Describe\246result\243Any\207"
     "\244name\254session.ping\246number\003\245since\001\245prose\331RAnswers with its body, {} without one, after every earlier frame has been started.\246target\247session\246params\243Any\246result\243Any\207"
@@ -1030,7 +1061,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256socket.destroy\246number$\245since\001\245prose\331ICloses at once; what was not sent is lost. Answers after the close event.\246target\246socket\246params\255SocketDestroy\246result\247Nothing\207"
     "\244name\266socket.resetAndDestroy\246number%\245since\001\245prose\331PCloses a TCP connection with RST; one that is still connecting once it is there.\246target\246socket\246params\247Nothing\246result\247Nothing\207"
     "\244name\254socket.pause\246number&\245since\001\245prose\331hStops reading. A fence: every byte read before has been sent as data before the answer, none follows it.\246target\246socket\246params\247Nothing\246result\247Nothing\207"
-    "\244name\255socket.resume\246number'\245since\001\245prose\260Goes on reading.\246target\246socket\246params\247Nothing\246result\247Nothing\207"
+    "\244name\255socket.resume\246number'\245since\001\245prose\260Goes on reading.\246target\246socket\246params\247Nothing\246result\247Nothing\211"
+    "\244name\255socket.credit\246number(\245since\001\245prose\331\177Lets data come up to this offset, counted from the first byte that the peer sent. A limit below an earlier one changes nothing.\247feature\244flow\243hot\303\246target\246socket\246params\246Credit\246result\247Nothing\207"
     "\244name\262socket.setEncoding\246number)\245since\001\245prose\331[From now on data events carry text: utf8, utf16le, latin1, ascii, base64, base64url or hex.\246target\246socket\246params\253SetEncoding\246result\247Nothing\207"
     "\244name\263socket.setKeepAlive\246number*\245since\001\245prose\331_Turns keep-alive probes on or off: the first after initialDelay, then up to 10, a second apart.\246target\246socket\246params\254SetKeepAlive\246result\247Nothing\207"
     "\244name\261socket.setNoDelay\246number+\245since\001\245prose\3313Turns the delay of small packets (Nagle) off or on.\246target\246socket\246params\252SetNoDelay\246result\247Nothing\207"
@@ -1064,7 +1096,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256blockList.size\246number[\245since\001\245prose\271How many rules there are.\246target\251blockList\246params\247Nothing\246result\245Count\207"
     "\244name\263blockList.checkMany\246number\134\245since\001\245prose\331=As check, for many addresses at once; answers in their order.\246target\251blockList\246params\262BlockListAddresses\246result\250Booleans\207"
     "\244name\257blockList.match\246number]\245since\001\245prose\331_As check, but tells the newest rule that matches, and counts a hit of it as a connection would.\246target\251blockList\246params\260BlockListAddress\246result\245Match\207"
-    "\244name\256blockList.hits\246number^\245since\001\245prose\331+As rules, each with the number of its hits.\246target\251blockList\246params\255BlockListPart\246result\244Hits\246events\334\000\021\205"
+    "\244name\256blockList.hits\246number^\245since\001\245prose\331+As rules, each with the number of its hits.\246target\251blockList\246params\255BlockListPart\246result\244Hits\246events\334\000\022\205"
     "\244name\255session.error\246number\314\200\245since\001\245prose\331PA command that was sent as a notification failed, or the session ends (\042fatal\042).\244body\245Error\205"
     "\244name\254session.idle\246number\314\201\245since\001\245prose\331KThe number of ref'd open handles fell to 0: Node would let the process end.\244body\247Nothing\205"
     "\244name\257session.closing\246number\314\202\245since\001\245prose\331YThe broker shuts down: finish and go. It ends at the deadline, or once no client is left.\244body\247Closing\205"
@@ -1072,7 +1104,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256socket.connect\246number\314\242\245since\001\245prose\270The connection is there.\244body\251Endpoints\205"
     "\244name\254socket.ready\246number\314\243\245since\001\245prose\3312Right behind connect: writes now reach the kernel.\244body\247Nothing\206"
     "\244name\253socket.data\246number\314\244\245since\001\245prose\331>Bytes that came in, at most readChunk; text after setEncoding.\243hot\303\244body\244Data\205"
-    "\244name\254socket.drain\246number\314\245\245since\001\245prose\331FThe queue of writes is empty again after it had reached highWaterMark.\244body\247Nothing\205"
+    "\244name\254socket.drain\246number\314\245\245since\001\245prose\331FThe queue of writes is empty again after it had reached highWaterMark.\244body\247Nothing\207"
+    "\244name\256socket.flushed\246number\314\246\245since\001\245prose\331\207So many bytes were given to the kernel, of all that were written; sent for each quarter of the window, and when nothing waits any more.\247feature\244flow\243hot\303\244body\247Flushed\205"
     "\244name\252socket.end\246number\314\247\245since\001\245prose\331OThe peer will send no more. Without allowHalfOpen the broker ends its side too.\244body\247Nothing\205"
     "\244name\256socket.timeout\246number\314\250\245since\001\245prose\331*No traffic for as long as setTimeout said.\244body\247Nothing\205"
     "\244name\254socket.error\246number\314\251\245since\001\245prose\331 Something failed; close follows.\244body\245Error\205"
@@ -1081,7 +1114,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\261server.connection\246number\314\301\245since\001\245prose\3315A connection was accepted: a new socket, its id even.\244body\260ServerConnection\205"
     "\244name\253server.drop\246number\314\302\245since\001\245prose\331jA connection was closed at once: its address is blocked, or maxConnections was reached. {} on a Unix path.\244body\252ServerDrop\205"
     "\244name\254server.error\246number\314\303\245since\001\245prose\331qListening or accepting failed. The server lives on; behind a failure of accept it is closed and may listen again.\244body\245Error\205"
-    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000:\203"
+    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000<\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\243any\244bare\303\204"
@@ -1098,7 +1131,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246events\244type\246string\245prose\272\042push\042 (default) or \042poll\042\203"
     "\244name\246expiry\244type\246uint32\245prose\331<seconds the session outlives its connection (feature resume)\203"
     "\244name\245group\244type\246string\245prose\331`1 to 64 bytes: sessions of this uid that name the same share what they listen on (feature group)\244open\303\203"
-    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\236\203"
+    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\334\000\021\203"
     "\244name\250maxWrite\244type\246uint53\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\203"
     "\244name\250maxFrame\244type\246uint53\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\203"
     "\244name\250maxDepth\244type\246uint53\245prose\331,arrays and maps within each other; 16. Fatal\203"
@@ -1113,6 +1146,9 @@ const struct nb_slice nb_description = SLICE(
     "\244name\254stallTimeout\244type\246uint53\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED\203"
     "\244name\255maxBlockLists\244type\246uint53\245prose\331`ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT\203"
     "\244name\250maxRules\244type\246uint53\245prose\331irules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT\203"
+    "\244name\252readWindow\244type\246uint53\245prose\331\204bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number\203"
+    "\244name\253writeWindow\244type\246uint53\245prose\331bbytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW\203"
+    "\244name\262sessionWriteWindow\244type\246uint53\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW\203"
     "\244name\244Peer\245prose\331WWho the kernel says is at the other end of a Unix socket, at the moment of its connect.\246fields\223\203"
     "\244name\243uid\244type\246uint32\245prose\244user\203"
     "\244name\243gid\244type\246uint32\245prose\245group\203"
@@ -1162,8 +1198,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245msgid\244type\246uint32\245prose\255session.error\203"
     "\244name\245fatal\244type\244bool\245prose\331/session.error: the connection closes after this\203"
     "\244name\246OnRead\245prose\276How data is to be handed over.\246fields\221\203"
-    "\244name\244size\244type\246uint32\245prose\331^bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect\203"
-    "\244name\254SocketCreate\245prose\240\246fields\231\203"
+    "\244name\244size\244type\246uint32\245prose\331\261bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect. With feature flow the first limit too, and the next event waits for socket.credit\203"
+    "\244name\254SocketCreate\245prose\240\246fields\232\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
     "\244name\250readable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
     "\244name\250writable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
@@ -1173,6 +1209,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\255highWaterMark\244type\246uint32\245prose\331\077queued bytes from which on a drain event follows; default 16384\203"
     "\244name\250encoding\244type\246string\245prose\265as socket.setEncoding\203"
     "\244name\251blockList\244type\246uint53\245prose\331Yid of a block list: addresses on it are not connected to; kept even if the id is released\203"
+    "\244name\252readWindow\244type\246uint53\245prose\331`feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow\203"
     "\244name\255SocketConnect\245prose\3316Where to, and how: one of port and path must be given.\246fields\235\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\263default \042localhost\042\203"
@@ -1187,7 +1224,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247timeout\244type\246number\245prose\331\042milliseconds, as socket.setTimeout\203"
     "\244name\246onread\244type\246OnRead\245prose\263as in socket.create\203"
     "\244name\251blockList\244type\246uint53\245prose\331&as in socket.create, and instead of it\203"
-    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\024\203"
+    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\025\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
     "\244name\250readable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
     "\244name\250writable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
@@ -1197,6 +1234,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\255highWaterMark\244type\246uint32\245prose\331\077queued bytes from which on a drain event follows; default 16384\203"
     "\244name\250encoding\244type\246string\245prose\265as socket.setEncoding\203"
     "\244name\251blockList\244type\246uint53\245prose\331Yid of a block list: addresses on it are not connected to; kept even if the id is released\203"
+    "\244name\252readWindow\244type\246uint53\245prose\331`feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\263default \042localhost\042\203"
     "\244name\244path\244type\244path\245prose\331/a Unix socket; the TCP options are then ignored\203"
@@ -1246,6 +1284,10 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250encoding\244type\246string\245prose\331>of data that came as text, as socket.setEncoding; default utf8\203"
     "\244name\247Written\245prose\240\246fields\221\203"
     "\244name\254bytesWritten\244type\246uint53\245prose\3317payload bytes of this socket given to the kernel so far\203"
+    "\244name\246Credit\245prose\240\246fields\221\203"
+    "\244name\245limit\244type\246uint53\245prose\3311offset behind the last byte that may come as data\203"
+    "\244name\247Flushed\245prose\240\246fields\221\203"
+    "\244name\245bytes\244type\246uint53\245prose\3319bytes of this connection that the kernel has taken so far\203"
     "\244name\255SocketDestroy\245prose\240\246fields\221\203"
     "\244name\245error\244type\245Error\245prose\271echoed in the error event\203"
     "\244name\253SetEncoding\245prose\240\246fields\221\203"
@@ -1291,7 +1333,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250hadError\244type\244bool\245prose\272an error event came before\203"
     "\244name\251bytesRead\244type\246uint53\245prose\271from the peer, all in all\203"
     "\244name\254bytesWritten\244type\246uint53\245prose\331&by the client, sent or not, as in Node\203"
-    "\244name\254ServerCreate\245prose\240\246fields\231\203"
+    "\244name\254ServerCreate\245prose\240\246fields\232\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\331'of its connections, as in socket.create\203"
     "\244name\256pauseOnConnect\244type\244bool\245prose\331@its connections are not read before socket.resume; default false\203"
     "\244name\247noDelay\244type\244bool\245prose\331(of its connections, as in socket.connect\203"
@@ -1301,6 +1343,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\251readChunk\244type\246uint32\245prose\331'of its connections, as in socket.create\203"
     "\244name\255highWaterMark\244type\246uint32\245prose\331'of its connections, as in socket.create\203"
     "\244name\251blockList\244type\246uint53\245prose\331aid of a block list: connections from addresses on it are dropped; kept even if the id is released\203"
+    "\244name\252readWindow\244type\246uint53\245prose\331'of its connections, as in socket.create\203"
     "\244name\254ServerListen\245prose\331IWhere to; with neither port nor path there must be no other field either.\246fields\232\203"
     "\244name\244port\244type\244port\245prose\331D0, the default: the system chooses; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\331UIP address, or a name of which the first address counts; absent: \042::\042, else \0420.0.0.0\042\203"
@@ -1385,7 +1428,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245count\244type\246uint53\245prose\262a number from 0 on\244bare\303\203"
     "\244name\245Match\245prose\240\246fields\222\203"
     "\244name\247blocked\244type\244bool\245prose\266whether a rule matches\203"
-    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000 \202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\236\202"
+    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000!\202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\253ERR_NB_FLOW\245prose\331:more bytes than the window allows; the socket is destroyed\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\334\000\021\202"
     "\244name\250maxWrite\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\202"
     "\244name\250maxFrame\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\202"
     "\244name\250maxDepth\245prose\331,arrays and maps within each other; 16. Fatal\202"
@@ -1399,4 +1442,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246outLow\245prose\331%bytes below which both go on; 256 KiB\202"
     "\244name\254stallTimeout\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED\202"
     "\244name\255maxBlockLists\245prose\331`ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT\202"
-    "\244name\250maxRules\245prose\331irules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT");
+    "\244name\250maxRules\245prose\331irules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT\202"
+    "\244name\252readWindow\245prose\331\204bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number\202"
+    "\244name\253writeWindow\245prose\331bbytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW\202"
+    "\244name\262sessionWriteWindow\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW");

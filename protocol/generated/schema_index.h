@@ -27,6 +27,7 @@ enum nb_method_index {
     NB_METHOD_SOCKET_RESET_AND_DESTROY,
     NB_METHOD_SOCKET_PAUSE,
     NB_METHOD_SOCKET_RESUME,
+    NB_METHOD_SOCKET_CREDIT,
     NB_METHOD_SOCKET_SET_ENCODING,
     NB_METHOD_SOCKET_SET_KEEP_ALIVE,
     NB_METHOD_SOCKET_SET_NO_DELAY,
@@ -73,6 +74,7 @@ enum nb_event_index {
     NB_EVENT_SOCKET_READY,
     NB_EVENT_SOCKET_DATA,
     NB_EVENT_SOCKET_DRAIN,
+    NB_EVENT_SOCKET_FLUSHED,
     NB_EVENT_SOCKET_END,
     NB_EVENT_SOCKET_TIMEOUT,
     NB_EVENT_SOCKET_ERROR,
@@ -99,6 +101,7 @@ union nb_params {
     nb_SocketConnect socket_connect;
     nb_SocketWrite socket_write;
     nb_SocketDestroy socket_destroy;
+    nb_Credit credit;
     nb_SetEncoding set_encoding;
     nb_SetKeepAlive set_keep_alive;
     nb_SetNoDelay set_no_delay;
@@ -147,6 +150,7 @@ union nb_event_body {
     nb_Lookup lookup;
     nb_Endpoints endpoints;
     nb_Data data;
+    nb_Flushed flushed;
     nb_SocketClosed socket_closed;
     nb_Address address;
     nb_ServerConnection server_connection;
@@ -180,6 +184,8 @@ extern const struct nb_shape nb_shape_Address;
 extern const struct nb_shape nb_shape_Created;
 extern const struct nb_shape nb_shape_SocketWrite;
 extern const struct nb_shape nb_shape_Written;
+extern const struct nb_shape nb_shape_Credit;
+extern const struct nb_shape nb_shape_Flushed;
 extern const struct nb_shape nb_shape_SocketDestroy;
 extern const struct nb_shape nb_shape_SetEncoding;
 extern const struct nb_shape nb_shape_SetKeepAlive;

@@ -108,6 +108,7 @@ def _call(call, members):
     head = [f'.name = "{call.name}"', f".name_length = {len(call.name)}", f".number = {call.options.number}",
             f".index = {call.index}"]
     flags = [".hot = true"] * call.options.hot + [".early = true"] * call.options.early
+    flags += [f'.feature = "{call.options.feature}"'] * bool(call.options.feature)
     return "    {" + ", ".join(head + flags + members) + "},"
 
 

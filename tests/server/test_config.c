@@ -118,6 +118,7 @@ START_TEST(every_setting_from_the_file)
                   "stop-deadline = 70\n[limits]\nmaxWrite = 2048\nmaxElements = 70\nmaxText = 300\n"
                   "maxPending = 5\nmaxSockets = 6\nmaxServers = 7\nreadChunk = 8\noutHigh = 9000\n"
                   "outLow = 10\nunflushedHigh = 9001\nstallTimeout = 12\nmaxSessions = 13\n"
+                  "readWindow = 0\nwriteWindow = 14\nsessionWriteWindow = 15\n"
                   "[uid 1000]\nallow = unix, bind\n[uid 1001]\nallow =\n"),
         0);
     ck_assert_str_eq(complaints, "");
@@ -138,6 +139,9 @@ START_TEST(every_setting_from_the_file)
     ck_assert_uint_eq(limits->out_high, 9000);
     ck_assert_uint_eq(limits->out_low, 10);
     ck_assert_uint_eq(limits->unflushed_high, 9001);
+    ck_assert_uint_eq(limits->read_window, 0);
+    ck_assert_uint_eq(limits->write_window, 14);
+    ck_assert_uint_eq(limits->session_write_window, 15);
     ck_assert_uint_eq(limits->stall_timeout, 12);
     ck_assert_uint_eq(limits->max_sessions, 13);
     ck_assert_uint_eq(config.policy.count, 2);

@@ -316,6 +316,25 @@ static void talk_of_block_lists(void)
     ask("[0,14,'net.socketAddress',[0,{'address':'::1','family':'ipv6'}]]", "[1,14,nil,*");
 }
 
+static void talk_of_windows(void)
+{
+    ask("[0,1,'session.hello',[0,{'features':['flow']}]]", "[1,1,nil,{*'features':['flow']*");
+    ask("[0,2,'server.create',[1,{'readWindow':3}]]", "[1,2,nil,{'id':1}]");
+    ask("[0,3,'server.listen',[1,{'port':0,'host':'127.0.0.1'}]]", "[1,3,nil,*");
+    sockets_are_to_live = true;
+    ask_with("[0,4,'net.createConnection',[3,{'port':%u,'host':'127.0.0.1','encoding':'utf8'}]]",
+             heard("port"), "[1,4,nil,*");
+    say("[2,'socket.write',[3,'hello']]");
+    hear("[2,'socket.data',[2,x'68656c']]");
+    ask("[0,5,'socket.credit',[2,4]]", "[1,5,nil,{}]");
+    hear("[2,'socket.data',[2,x'6c']]");
+    ask("[0,6,'socket.credit',[2]]", "[1,6,{'code':'ERR_INVALID_ARG_TYPE'*");
+    ask("[0,7,'socket.write',[2,'aa',{'encoding':'hex'}]]", "[1,7,nil,*");
+    sockets_are_to_live = false;
+    ask("[0,8,'session.close',[0]]", "[1,8,nil,{}]");
+    hear("end");
+}
+
 /* ---- running them ---- */
 
 static void make_path(void)
@@ -380,6 +399,7 @@ CONVERSATION(talk_of_queues)
 CONVERSATION(talk_of_time)
 CONVERSATION(talk_of_failures)
 CONVERSATION(talk_of_block_lists)
+CONVERSATION(talk_of_windows)
 
 int main(void)
 {
@@ -396,6 +416,7 @@ int main(void)
         talk_of_failures_,
         talk_of_block_lists_,
         talk_in_a_group_,
+        talk_of_windows_,
         NULL,
     };
     return run_suite("failing allocations", tests);

@@ -53,6 +53,24 @@ START_TEST(a_hello_that_cannot_be_met_is_answered_and_the_session_goes_on)
 }
 END_TEST
 
+START_TEST(features_are_granted_to_who_asks)
+{
+    broker_start();
+    client_open(&one);
+    client_ask(&one, "[0,1,'session.hello',[0,{'features':['fly','flow','flow']}]]",
+               "[1,1,nil,{*'features':['flow']*");
+    client_ask(&one, "[0,2,'socket.credit',[1,5]]", "[1,2,{'code':'ERR_NB_NO_SUCH_TARGET'*");
+    client_open(&two);
+    client_ask(&two, "[0,1,'socket.credit',[1,5]]", "[1,1,{'code':'ERR_NB_NOT_NEGOTIATED'*");
+    client_send(&two, "[2,'socket.credit',[1,5]]");
+    ck_assert(text_matches(client_receive(&two), "[2,'session.error',[0,{'code':'ERR_NB_NOT_NEGOTIATED'*"
+                                                 "'method':'socket.credit','target':1*"));
+    client_close(&one);
+    client_close(&two);
+    broker_end();
+}
+END_TEST
+
 START_TEST(a_wrong_word_of_any_length_is_shown)
 {
     broker_start();
@@ -276,6 +294,7 @@ int main(void)
     const TTest *const tests[] = {
         a_session_needs_no_hello,
         hello_tells_who_is_there,
+        features_are_granted_to_who_asks,
         a_hello_that_cannot_be_met_is_answered_and_the_session_goes_on,
         a_wrong_word_of_any_length_is_shown,
         frames_may_come_byte_by_byte,

@@ -111,7 +111,7 @@ def test_not_even_a_frame(codec, vector):
 def test_events(codec, vector):
     _, name, (target, body) = value_of(vector["json"])
     payload = body if isinstance(body, bytes) else b""
-    sent = {"data": body} if isinstance(body, bytes) else body
+    sent = body if isinstance(body, dict) else {"bytes" if isinstance(body, int) else "data": body}
     (head,) = codec("event", name, target, msgpack.packb(sent).hex())
     assert head + payload.hex() == vector["msgpack"]
 

@@ -15,6 +15,7 @@ enum { LINES = 4096, LINE = 160, ACTORS = 64 };
 struct nb_loop *driver_loop;
 struct nb_account *driver_account;
 struct nb_actor_id driver_accepted;
+void (*driver_on_event)(const struct nb_event_message *event);
 
 static struct nb_runtime runtime;
 static struct nb_actor *driver;
@@ -61,6 +62,9 @@ static void note_event(const struct nb_event_message *event)
              body->socket_closed.had_error ? " hadError" : "", body->socket_closed.bytes_read,
              body->socket_closed.bytes_written);
         break;
+    case NB_EVENT_SOCKET_FLUSHED:
+        note("flushed %" PRIu64 " %" PRIu64, event->target, body->flushed.bytes);
+        break;
     case NB_EVENT_SERVER_CONNECTION:
         note("connection %" PRIu64 " socket=%" PRIu64, event->target, body->server_connection.socket);
         break;
@@ -105,6 +109,8 @@ static void adopt(struct nb_actor_id id)
 
 static void take_event(struct nb_event_message *event)
 {
+    if (driver_on_event)
+        driver_on_event(event);
     if (event->event->index == NB_EVENT_SERVER_CONNECTION) {
         driver_accepted = event->actor;
         adopt(event->actor);
@@ -237,7 +243,7 @@ void driver_send(struct nb_actor_id to, uint32_t msgid, enum nb_method_index ind
     if (params)
         memcpy(&command->params, params, method->params->size);
     command->has_body = params != NULL;
-    if (method->hot)
+    if (nb_shape_is_payload(method->params))
         charge(command);
     nb_send(driver_loop, to, &command->message);
 }

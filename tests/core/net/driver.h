@@ -7,6 +7,7 @@
  *     close 1 hadError read=5 written=3
  *     answer 7                         an answer that it went well
  *     answer 7 ECONNREFUSED            ... or not; "thrown 7 CODE" where Node would throw
+ *     flushed 1 5                      so many bytes were told of
  *     farewell 1                       the name is free
  *     relief
  */
@@ -21,6 +22,8 @@
 extern struct nb_loop *driver_loop;
 extern struct nb_account *driver_account; /* its limits may be changed after driver_start */
 extern struct nb_actor_id driver_accepted; /* the socket of the last connection event */
+
+extern void (*driver_on_event)(const struct nb_event_message *event); /* called at each; NULL: none */
 
 void driver_start(void);
 
@@ -66,9 +69,9 @@ bool driver_is_gone(struct nb_actor_id id);
 
 nb_handler nb_on_socket_create, nb_on_socket_connect, nb_on_net_create_connection, nb_on_socket_write,
     nb_on_socket_end, nb_on_socket_destroy, nb_on_socket_reset_and_destroy, nb_on_socket_pause,
-    nb_on_socket_resume, nb_on_socket_set_encoding, nb_on_socket_set_keep_alive, nb_on_socket_set_no_delay,
-    nb_on_socket_set_timeout, nb_on_socket_ref, nb_on_socket_unref, nb_on_socket_address, nb_on_socket_info,
-    nb_on_socket_release;
+    nb_on_socket_resume, nb_on_socket_credit, nb_on_socket_set_encoding, nb_on_socket_set_keep_alive,
+    nb_on_socket_set_no_delay, nb_on_socket_set_timeout, nb_on_socket_ref, nb_on_socket_unref,
+    nb_on_socket_address, nb_on_socket_info, nb_on_socket_release;
 nb_handler nb_on_server_create, nb_on_server_listen, nb_on_server_close, nb_on_server_address,
     nb_on_server_get_connections, nb_on_server_set, nb_on_server_ref, nb_on_server_unref, nb_on_server_info,
     nb_on_server_release;

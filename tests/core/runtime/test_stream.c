@@ -31,6 +31,7 @@ static struct owner {
     size_t length; /* of bytes */
     size_t sent;
     bool refuses_room;
+    bool has_no_room; /* but looks for the end */
 } owner;
 
 static struct nb_stream *const stream = &owner.stream;
@@ -64,7 +65,7 @@ static uint8_t *reserve(struct nb_stream *self, size_t *ret_size)
         tell("no-room");
         return NULL;
     }
-    *ret_size = ROOM;
+    *ret_size = owner.has_no_room ? 0 : ROOM;
     return owner.room;
 }
 
@@ -416,6 +417,52 @@ START_TEST(without_room_reading_waits)
     nb_stream_start_reading(stream);
     wait_for("bytes");
     ck_assert_str_eq(owner.story, "no-room bytes:3");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(without_a_size_the_end_is_seen)
+{
+    begin_with(tcp_pair);
+    owner.has_no_room = true;
+    nb_stream_start_reading(stream);
+    turn();
+    shutdown(peer, SHUT_WR);
+    wait_for("end");
+    turn();
+    ck_assert_str_eq(owner.story, "end");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(without_a_size_a_reset_is_seen)
+{
+    begin_with(tcp_pair);
+    owner.has_no_room = true;
+    nb_stream_start_reading(stream);
+    turn();
+    reset_from_peer();
+    wait_for("failure");
+    ck_assert_str_eq(owner.story, "failure:ECONNRESET:read");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(without_a_size_bytes_wait_and_the_end_behind_them)
+{
+    begin_with(tcp_pair);
+    owner.has_no_room = true;
+    nb_stream_start_reading(stream);
+    send_from_peer("abc");
+    shutdown(peer, SHUT_WR);
+    ck_assert(is_ready(stream->fd, POLLIN, 10000));
+    turn();
+    ck_assert_str_eq(owner.story, "");
+    ck_assert(!stream->is_reading);
+    owner.has_no_room = false;
+    nb_stream_start_reading(stream);
+    wait_for("end");
+    ck_assert_str_eq(owner.story, "bytes:3 end");
     close_and_end();
 }
 END_TEST
@@ -781,6 +828,9 @@ int main(void)
                                                  a_reset_comes_after_the_bytes,
                                                  one_stream_does_not_read_for_ever,
                                                  without_room_reading_waits,
+                                                 without_a_size_the_end_is_seen,
+                                                 without_a_size_a_reset_is_seen,
+                                                 without_a_size_bytes_wait_and_the_end_behind_them,
                                                  a_hangup_is_noticed_while_nothing_is_read,
                                                  what_has_arrived_can_be_read_after_a_write_failed,
                                                  discarded_input_is_gone,
