@@ -5,8 +5,10 @@
 #include "timer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -22,6 +24,7 @@ struct nb_acceptor {
     void *owner; /* borrowed */
     int fd;
     bool is_paused, is_closing;
+    bool is_foreign; /* another process has the socket too */
 };
 
 #define ACCEPTOR_OF(pointer, member)                                                                         \
@@ -74,12 +77,25 @@ static void wait_for_resources(struct nb_acceptor *acceptor, int error)
         watch(acceptor);
 }
 
+/*
+ * accept can't be told not to wait but by the mode of the socket, which all its holders share. What is left of a
+ * moment between this and the accept needs a holder who means harm.
+ */
+static bool would_wait(const struct nb_acceptor *acceptor)
+{
+    int on = 1;
+    struct pollfd waiting = {.fd = acceptor->fd, .events = POLLIN};
+    return acceptor->is_foreign && (ioctl(acceptor->fd, FIONBIO, &on) < 0 || poll(&waiting, 1, 0) <= 0);
+}
+
 /* False: no more for this turn. */
 static bool accept_one(struct nb_acceptor *acceptor)
 {
     struct sockaddr_storage peer;
     socklen_t length = sizeof peer;
     if (acceptor->ops->may_accept && !acceptor->ops->may_accept(acceptor->owner))
+        return false;
+    if (would_wait(acceptor))
         return false;
     memset(&peer, 0, sizeof peer);
     int fd = accept4(acceptor->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -140,6 +156,16 @@ void nb_acceptor_resume(struct nb_acceptor *acceptor)
 {
     acceptor->is_paused = false;
     watch(acceptor);
+}
+
+void nb_acceptor_distrust(struct nb_acceptor *acceptor)
+{
+    acceptor->is_foreign = true;
+}
+
+int nb_acceptor_fd(const struct nb_acceptor *acceptor)
+{
+    return acceptor->fd;
 }
 
 static void on_poll_closed(uv_handle_t *handle)

@@ -32,6 +32,12 @@ int nb_acceptor_open(struct nb_loop *loop, const struct nb_acceptor_ops *ops, vo
 void nb_acceptor_pause(struct nb_acceptor *acceptor);
 void nb_acceptor_resume(struct nb_acceptor *acceptor);
 
+/* Another process has the socket too: it may accept what came, or make the socket blocking. */
+void nb_acceptor_distrust(struct nb_acceptor *acceptor);
+
+/* Of the listening socket; borrowed. */
+int nb_acceptor_fd(const struct nb_acceptor *acceptor);
+
 /* Closes the listening socket at once and lets go of the acceptor; no op is called any more. Takes. NULL is fine. */
 void nb_acceptor_close(struct nb_acceptor *acceptor);
 

@@ -1,5 +1,7 @@
 #include "stream.h"
 
+#include "foreign.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -165,6 +167,20 @@ static void look_for_end(struct nb_stream *stream)
         take_end(stream, length);
 }
 
+static ssize_t receive_with_fds(struct nb_stream *stream, void *room, size_t size)
+{
+    struct nb_fd_batch batch;
+    ssize_t length = nb_receive_with_fds(stream->fd, room, size, &batch);
+    if (batch.count || batch.is_truncated)
+        stream->ops->on_fds(stream, &batch);
+    return length;
+}
+
+void nb_stream_take_fds(struct nb_stream *stream, bool takes_fds)
+{
+    stream->takes_fds = takes_fds;
+}
+
 /* True when there may be more to read right away. */
 static bool read_once(struct nb_stream *stream)
 {
@@ -176,7 +192,10 @@ static bool read_once(struct nb_stream *stream)
         look_for_end(stream);
         return false;
     }
-    ssize_t length = receive(stream->fd, room, size, 0);
+    ssize_t length =
+        stream->takes_fds ? receive_with_fds(stream, room, size) : receive(stream->fd, room, size, 0);
+    if (stream->is_closing)
+        return false;
     if (length > 0) {
         stream->ops->on_bytes(stream, (size_t)length);
         return (size_t)length == size;
@@ -336,6 +355,8 @@ void nb_stream_close(struct nb_stream *stream)
     nb_write_queue_clear(&stream->queue);
     assert(stream->fd >= 0);
     uv_close((uv_handle_t *)&stream->poll, on_poll_closed);
+    if (stream->is_foreign && !stream->resets)
+        nb_foreign_unlinger(stream->fd);
     close(stream->fd);
     stream->fd = -1;
 }
@@ -343,5 +364,6 @@ void nb_stream_close(struct nb_stream *stream)
 int nb_stream_linger_zero(struct nb_stream *stream)
 {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    stream->resets = true;
     return setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
 }

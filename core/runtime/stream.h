@@ -9,6 +9,7 @@
 #define NB_STREAM_H
 
 #include "chunk.h"
+#include "fd_receive.h"
 #include "loop.h"
 #include "write_queue.h"
 
@@ -30,6 +31,11 @@ struct nb_stream_ops {
      * an end or a failure that comes before any; once there are bytes reading stops.
      */
     uint8_t *(*reserve)(struct nb_stream *stream, size_t *ret_size);
+    /*
+     * Descriptors came, or were lost; takes them. The bytes that they came with are told next, unless this
+     * closes the stream. NULL where nb_stream_take_fds is not called.
+     */
+    void (*on_fds)(struct nb_stream *stream, struct nb_fd_batch *batch);
     /* So many bytes, at least one, were read into what was reserved. */
     void (*on_bytes)(struct nb_stream *stream, size_t length);
     /* The peer sends no more. */
@@ -63,6 +69,9 @@ struct nb_stream {
     bool cannot_read; /* is broken, and not for writing only */
     bool watches_hangup; /* until it was told */
     bool packs; /* settles its queue when the socket is full */
+    bool takes_fds;
+    bool is_foreign; /* another process may have the socket too; the owner's to set */
+    bool resets; /* the close is to send RST */
 };
 
 /* Nothing open yet. packs: its queue may wait long, keep it dense. */
@@ -81,6 +90,12 @@ int nb_stream_connect(struct nb_stream *stream, int fd, const struct sockaddr *a
 
 void nb_stream_start_reading(struct nb_stream *stream);
 void nb_stream_stop_reading(struct nb_stream *stream);
+
+/*
+ * Hands descriptors that come with the bytes of a Unix socket to on_fds, or not: the kernel then drops them, as it
+ * does at first.
+ */
+void nb_stream_take_fds(struct nb_stream *stream, bool takes_fds);
 
 /* Calls on_hangup, once, should the peer hang up while nothing is read. */
 void nb_stream_watch_hangup(struct nb_stream *stream);

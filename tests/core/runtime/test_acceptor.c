@@ -314,6 +314,22 @@ START_TEST(a_useless_listener_is_told_once)
 }
 END_TEST
 
+/* Blocking is a matter of the socket, whoever sets it: the accept behind the last connection would wait for another. */
+START_TEST(another_holder_may_make_it_blocking)
+{
+    begin();
+    nb_acceptor_distrust(acceptor);
+    for (unsigned round = 1; round <= 3; round++) {
+        ck_assert_int_eq(fcntl(nb_acceptor_fd(acceptor), F_SETFL, 0), 0);
+        connect_clients(2);
+        wait_for_accepted(2 * round);
+        turn_until_quiet(loop);
+    }
+    assert_all_connected();
+    end();
+}
+END_TEST
+
 START_TEST(an_open_that_fails_leaves_the_descriptor)
 {
     begin();
@@ -340,5 +356,6 @@ int main(void)
             closing_tells_nothing, without_descriptors_connections_wait,
             a_pause_holds_also_while_descriptors_lack, an_acceptor_may_close_while_descriptors_lack,
             without_memory_for_the_retry_it_tries_at_once, a_connection_that_failed_before_is_passed_over,
-            a_useless_listener_is_told_once, an_open_that_fails_leaves_the_descriptor, NULL});
+            a_useless_listener_is_told_once, another_holder_may_make_it_blocking,
+            an_open_that_fails_leaves_the_descriptor, NULL});
 }

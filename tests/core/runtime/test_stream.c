@@ -109,7 +109,14 @@ static void on_hangup(struct nb_stream *self)
     tell("hangup");
 }
 
+static void on_fds(struct nb_stream *self, struct nb_fd_batch *batch)
+{
+    tell(batch->is_truncated ? "fds:%u-lost" : "fds:%u", batch->count);
+    nb_fd_batch_close(batch);
+}
+
 static const struct nb_stream_ops ops = {.on_hangup = on_hangup,
+                                         .on_fds = on_fds,
                                          .on_connected = on_connected,
                                          .reserve = reserve,
                                          .on_bytes = on_bytes,
@@ -516,6 +523,91 @@ START_TEST(discarded_input_is_gone)
 }
 END_TEST
 
+/* ---- descriptors ---- */
+
+static void send_with_descriptors(const char *text, unsigned count)
+{
+    const int fds[] = {peer, peer, peer, peer};
+    ck_assert_int_eq(send_with_fds(peer, text, strlen(text), fds, count), strlen(text));
+}
+
+START_TEST(descriptors_are_told_before_their_bytes)
+{
+    begin_with(unix_pair);
+    nb_stream_take_fds(stream, true);
+    nb_stream_start_reading(stream);
+    send_with_descriptors("abc", 2);
+    send_from_peer("defg");
+    send_with_descriptors("h", 1);
+    wait_for("fds:1");
+    ck_assert_str_eq(owner.story, "fds:2 bytes:3 fds:1 bytes:5");
+    ck_assert_mem_eq(owner.bytes, "abcdefgh", 8);
+    close_and_end();
+}
+END_TEST
+
+/* What the kernel drops is never open in this process. */
+START_TEST(descriptors_that_nobody_asked_for_do_not_come)
+{
+    begin_with(unix_pair);
+    nb_stream_start_reading(stream);
+    int open_before = count_descriptors();
+    send_with_descriptors("abc", 3);
+    wait_for("bytes:3");
+    ck_assert_int_eq(count_descriptors(), open_before);
+    nb_stream_take_fds(stream, true);
+    send_with_descriptors("d", 1);
+    wait_for("bytes:1");
+    nb_stream_take_fds(stream, false);
+    send_with_descriptors("ef", 1);
+    wait_for("bytes:2");
+    ck_assert_str_eq(owner.story, "bytes:3 fds:1 bytes:1 bytes:2");
+    close_and_end();
+}
+END_TEST
+
+START_TEST(on_fds_may_close)
+{
+    begin_with(unix_pair);
+    nb_stream_take_fds(stream, true);
+    nb_stream_start_reading(stream);
+    owner.closes_in = "fds";
+    send_with_descriptors("abc", 1);
+    wait_for("closed");
+    ck_assert_str_eq(owner.story, "fds:1 closed");
+    close_and_end();
+}
+END_TEST
+
+/* Of a socket that another process may have set up. */
+START_TEST(a_foreign_stream_does_not_linger)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 20};
+    begin_with(tcp_pair);
+    stream->is_foreign = true;
+    fill_socket();
+    ck_assert_int_eq(setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    uint64_t start = uv_hrtime();
+    nb_stream_close(stream);
+    ck_assert_uint_lt(uv_hrtime() - start, UINT64_C(5000000000));
+    close_and_end();
+}
+END_TEST
+
+START_TEST(a_foreign_stream_resets_when_it_is_told_to)
+{
+    char byte;
+    begin_with(tcp_pair);
+    stream->is_foreign = true;
+    ck_assert_int_eq(nb_stream_linger_zero(stream), 0);
+    nb_stream_close(stream);
+    ck_assert(is_ready(peer, POLLIN, 10000));
+    ck_assert_int_lt(recv(peer, &byte, 1, 0), 0);
+    ck_assert_int_eq(errno, ECONNRESET);
+    close_and_end();
+}
+END_TEST
+
 /* ---- writing ---- */
 
 START_TEST(the_writes_of_a_turn_leave_together)
@@ -834,6 +926,11 @@ int main(void)
                                                  a_hangup_is_noticed_while_nothing_is_read,
                                                  what_has_arrived_can_be_read_after_a_write_failed,
                                                  discarded_input_is_gone,
+                                                 descriptors_are_told_before_their_bytes,
+                                                 descriptors_that_nobody_asked_for_do_not_come,
+                                                 on_fds_may_close,
+                                                 a_foreign_stream_does_not_linger,
+                                                 a_foreign_stream_resets_when_it_is_told_to,
                                                  the_writes_of_a_turn_leave_together,
                                                  a_full_socket_goes_on_when_the_peer_reads,
                                                  what_is_written_to_a_full_socket_is_packed,
