@@ -123,6 +123,9 @@ PB_BIND(nb_SocketClosed, nb_SocketClosed, AUTO)
 PB_BIND(nb_ServerCreate, nb_ServerCreate, AUTO)
 
 
+PB_BIND(nb_ServerHandle, nb_ServerHandle, AUTO)
+
+
 PB_BIND(nb_ServerListen, nb_ServerListen, AUTO)
 
 

@@ -73,6 +73,10 @@ typedef struct _nb_Limits {
     uint64_t max_block_lists; /* ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT */
     bool has_max_rules;
     uint64_t max_rules; /* rules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT */
+    bool has_max_fds_per_frame;
+    uint64_t max_fds_per_frame; /* descriptors that come with one frame; 16. Fatal */
+    bool has_max_fds_unclaimed;
+    uint64_t max_fds_unclaimed; /* descriptors that came and that no command has named; 64. Fatal */
     bool has_read_window;
     uint64_t read_window; /* bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number */
     bool has_write_window;
@@ -127,7 +131,7 @@ typedef struct _nb_SessionInfo {
     bool has_frames_out;
     uint64_t frames_out; /* frames to the client, without those that are held */
     bool has_fds_received;
-    uint32_t fds_received; /* descriptors from the client; 0 as long as there is no feature fds */
+    uint64_t fds_received; /* descriptors from the client (feature fds): the ordinal of the next */
     bool has_block_lists;
     uint32_t block_lists; /* ids of block lists */
 } nb_SessionInfo;
@@ -238,9 +242,9 @@ typedef struct _nb_SocketCreate {
     bool has_allow_half_open;
     bool allow_half_open; /* the end of the peer does not end our side; default false */
     bool has_readable;
-    bool readable; /* only with a descriptor; otherwise ignored */
+    bool readable; /* only with fd or fdName: false reads nothing, and takes the peer's end as having come; default true */
     bool has_writable;
-    bool writable; /* only with a descriptor; otherwise ignored */
+    bool writable; /* only with fd or fdName: false writes nothing, and takes our side as ended; default true */
     bool has_auto_release;
     bool auto_release; /* default true: the close event ends the id */
     bool has_read_chunk;
@@ -252,6 +256,9 @@ typedef struct _nb_SocketCreate {
     struct nb_slice encoding; /* as socket.setEncoding */
     bool has_block_list;
     uint64_t block_list; /* id of a block list: addresses on it are not connected to; kept even if the id is released */
+    bool has_fd;
+    uint64_t fd; /* only socket.create, feature fds: a connection that is there already */
+    struct nb_slice fd_name; /* the same, of the descriptors that the daemon inherited */
     bool has_read_window;
     uint64_t read_window; /* feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow */
 } nb_SocketCreate;
@@ -422,7 +429,15 @@ typedef struct _nb_ServerCreate {
     uint64_t read_window; /* of its connections, as in socket.create */
 } nb_ServerCreate;
 
-/* Where to; with neither port nor path there must be no other field either. */
+/* What another actor of the session listens on, or could: one of the two. */
+typedef struct _nb_ServerHandle {
+    bool has_server;
+    uint64_t server; /* id of a server that listens: connections then come to either */
+    bool has_socket;
+    uint64_t socket; /* id of a socket that was made from a bound descriptor */
+} nb_ServerHandle;
+
+/* Where to: one of handle, fd and fdName, else port, else path; with none of them there must be no other field either. */
 typedef struct _nb_ServerListen {
     bool has_port;
     uint32_t port; /* 0, the default: the system chooses; text such as "0x50" is taken too */
@@ -440,6 +455,11 @@ typedef struct _nb_ServerListen {
     bool ipv6_only; /* "::" takes no IPv4 connections; default false */
     bool has_block_list;
     uint64_t block_list; /* as in server.create, and instead of it */
+    bool has_handle;
+    nb_ServerHandle handle; /* what another actor of the session has */
+    bool has_fd;
+    uint64_t fd; /* a bound or listening socket (feature fds), as in socket.create */
+    struct nb_slice fd_name; /* the same, of those that the daemon inherited */
     bool has_reuse_port;
     bool reuse_port; /* TCP: others that say so too may listen on the port, and the system deals the connections; exclusive then; default false */
 } nb_ServerListen;
@@ -576,7 +596,7 @@ extern "C" {
 #define nb_Program_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_default                    {false, 0, false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_default                  {false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_default, {{NULL}, NULL}, false, nb_Peer_init_default}
-#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_default                     {false, 0, false, 0, false, 0}
 #define nb_Describe_init_default                 {{{NULL}, NULL}}
 #define nb_SessionInfo_init_default              {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
@@ -593,7 +613,7 @@ extern "C" {
 #define nb_SocketAddress_init_default            {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Address_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_OnRead_init_default                   {false, 0}
-#define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}, false, 0, false, 0}
+#define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, false, 0}
 #define nb_Created_init_default                  {false, 0}
 #define nb_SocketConnect_init_default            {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0}
 #define nb_SocketWrite_init_default              {{{NULL}, NULL}, {{NULL}, NULL}}
@@ -610,7 +630,8 @@ extern "C" {
 #define nb_Data_init_default                     {{{NULL}, NULL}}
 #define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0}
 #define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
-#define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerHandle_init_default             {false, 0, false, 0}
+#define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_ServerHandle_init_default, false, 0, {{NULL}, NULL}, false, 0}
 #define nb_ServerSet_init_default                {false, 0}
 #define nb_Connections_init_default              {false, 0}
 #define nb_ServerInfo_init_default               {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_default}
@@ -636,7 +657,7 @@ extern "C" {
 #define nb_Program_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_zero                       {false, 0, false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_zero                     {false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_zero, {{NULL}, NULL}, false, nb_Peer_init_zero}
-#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_zero                        {false, 0, false, 0, false, 0}
 #define nb_Describe_init_zero                    {{{NULL}, NULL}}
 #define nb_SessionInfo_init_zero                 {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
@@ -653,7 +674,7 @@ extern "C" {
 #define nb_SocketAddress_init_zero               {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Address_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_OnRead_init_zero                      {false, 0}
-#define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}, false, 0, false, 0}
+#define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, false, 0}
 #define nb_Created_init_zero                     {false, 0}
 #define nb_SocketConnect_init_zero               {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0}
 #define nb_SocketWrite_init_zero                 {{{NULL}, NULL}, {{NULL}, NULL}}
@@ -670,7 +691,8 @@ extern "C" {
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
 #define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0}
 #define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
-#define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerHandle_init_zero                {false, 0, false, 0}
+#define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_ServerHandle_init_zero, false, 0, {{NULL}, NULL}, false, 0}
 #define nb_ServerSet_init_zero                   {false, 0}
 #define nb_Connections_init_zero                 {false, 0}
 #define nb_ServerInfo_init_zero                  {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_zero}
@@ -718,6 +740,8 @@ extern "C" {
 #define nb_Limits_stall_timeout_tag              12
 #define nb_Limits_max_block_lists_tag            13
 #define nb_Limits_max_rules_tag                  14
+#define nb_Limits_max_fds_per_frame_tag          15
+#define nb_Limits_max_fds_unclaimed_tag          16
 #define nb_Limits_read_window_tag                17
 #define nb_Limits_write_window_tag               18
 #define nb_Limits_session_write_window_tag       19
@@ -789,6 +813,8 @@ extern "C" {
 #define nb_SocketCreate_high_water_mark_tag      7
 #define nb_SocketCreate_encoding_tag             8
 #define nb_SocketCreate_block_list_tag           9
+#define nb_SocketCreate_fd_tag                   10
+#define nb_SocketCreate_fd_name_tag              11
 #define nb_SocketCreate_read_window_tag          12
 #define nb_Created_id_tag                        1
 #define nb_SocketConnect_port_tag                1
@@ -852,6 +878,8 @@ extern "C" {
 #define nb_ServerCreate_high_water_mark_tag      8
 #define nb_ServerCreate_block_list_tag           9
 #define nb_ServerCreate_read_window_tag          10
+#define nb_ServerHandle_server_tag               1
+#define nb_ServerHandle_socket_tag               2
 #define nb_ServerListen_port_tag                 1
 #define nb_ServerListen_host_tag                 2
 #define nb_ServerListen_path_tag                 3
@@ -861,6 +889,9 @@ extern "C" {
 #define nb_ServerListen_writable_all_tag         7
 #define nb_ServerListen_ipv6_only_tag            8
 #define nb_ServerListen_block_list_tag           9
+#define nb_ServerListen_handle_tag               10
+#define nb_ServerListen_fd_tag                   11
+#define nb_ServerListen_fd_name_tag              12
 #define nb_ServerListen_reuse_port_tag           13
 #define nb_ServerSet_max_connections_tag         1
 #define nb_Connections_count_tag                 1
@@ -965,6 +996,8 @@ X(a, STATIC,   OPTIONAL, UINT64,   out_low,          11) \
 X(a, STATIC,   OPTIONAL, UINT64,   stall_timeout,    12) \
 X(a, STATIC,   OPTIONAL, UINT64,   max_block_lists,  13) \
 X(a, STATIC,   OPTIONAL, UINT64,   max_rules,        14) \
+X(a, STATIC,   OPTIONAL, UINT64,   max_fds_per_frame,  15) \
+X(a, STATIC,   OPTIONAL, UINT64,   max_fds_unclaimed,  16) \
 X(a, STATIC,   OPTIONAL, UINT64,   read_window,      17) \
 X(a, STATIC,   OPTIONAL, UINT64,   write_window,     18) \
 X(a, STATIC,   OPTIONAL, UINT64,   session_write_window,  19)
@@ -992,7 +1025,7 @@ X(a, STATIC,   OPTIONAL, UINT64,   queued,            4) \
 X(a, STATIC,   OPTIONAL, UINT64,   unflushed,         5) \
 X(a, STATIC,   OPTIONAL, UINT64,   frames_in,         6) \
 X(a, STATIC,   OPTIONAL, UINT64,   frames_out,        7) \
-X(a, STATIC,   OPTIONAL, UINT32,   fds_received,      8) \
+X(a, STATIC,   OPTIONAL, UINT64,   fds_received,      8) \
 X(a, STATIC,   OPTIONAL, UINT32,   block_lists,       9)
 #define nb_SessionInfo_CALLBACK NULL
 #define nb_SessionInfo_DEFAULT NULL
@@ -1110,6 +1143,8 @@ X(a, STATIC,   OPTIONAL, MESSAGE,  onread,            6) \
 X(a, STATIC,   OPTIONAL, UINT32,   high_water_mark,   7) \
 X(a, CALLBACK, OPTIONAL, STRING,   encoding,          8) \
 X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9) \
+X(a, STATIC,   OPTIONAL, UINT64,   fd,               10) \
+X(a, CALLBACK, OPTIONAL, STRING,   fd_name,          11) \
 X(a, STATIC,   OPTIONAL, UINT64,   read_window,      12)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_SocketCreate_CALLBACK nb_slice_field
@@ -1250,6 +1285,12 @@ X(a, STATIC,   OPTIONAL, UINT64,   read_window,      10)
 #define nb_ServerCreate_CALLBACK NULL
 #define nb_ServerCreate_DEFAULT NULL
 
+#define nb_ServerHandle_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, UINT64,   server,            1) \
+X(a, STATIC,   OPTIONAL, UINT64,   socket,            2)
+#define nb_ServerHandle_CALLBACK NULL
+#define nb_ServerHandle_DEFAULT NULL
+
 #define nb_ServerListen_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, UINT32,   port,              1) \
 X(a, CALLBACK, OPTIONAL, STRING,   host,              2) \
@@ -1260,10 +1301,14 @@ X(a, STATIC,   OPTIONAL, BOOL,     readable_all,      6) \
 X(a, STATIC,   OPTIONAL, BOOL,     writable_all,      7) \
 X(a, STATIC,   OPTIONAL, BOOL,     ipv6_only,         8) \
 X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  handle,           10) \
+X(a, STATIC,   OPTIONAL, UINT64,   fd,               11) \
+X(a, CALLBACK, OPTIONAL, STRING,   fd_name,          12) \
 X(a, STATIC,   OPTIONAL, BOOL,     reuse_port,       13)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_ServerListen_CALLBACK nb_slice_field
 #define nb_ServerListen_DEFAULT NULL
+#define nb_ServerListen_handle_MSGTYPE nb_ServerHandle
 
 #define nb_ServerSet_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, UINT32,   max_connections,   1)
@@ -1442,6 +1487,7 @@ extern const pb_msgdesc_t nb_Lookup_msg;
 extern const pb_msgdesc_t nb_Data_msg;
 extern const pb_msgdesc_t nb_SocketClosed_msg;
 extern const pb_msgdesc_t nb_ServerCreate_msg;
+extern const pb_msgdesc_t nb_ServerHandle_msg;
 extern const pb_msgdesc_t nb_ServerListen_msg;
 extern const pb_msgdesc_t nb_ServerSet_msg;
 extern const pb_msgdesc_t nb_Connections_msg;
@@ -1504,6 +1550,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_Data_fields &nb_Data_msg
 #define nb_SocketClosed_fields &nb_SocketClosed_msg
 #define nb_ServerCreate_fields &nb_ServerCreate_msg
+#define nb_ServerHandle_fields &nb_ServerHandle_msg
 #define nb_ServerListen_fields &nb_ServerListen_msg
 #define nb_ServerSet_fields &nb_ServerSet_msg
 #define nb_Connections_fields &nb_Connections_msg
@@ -1573,15 +1620,16 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_Credit_size                           11
 #define nb_Flushed_size                          11
 #define nb_IpVersion_size                        6
-#define nb_Limits_size                           190
+#define nb_Limits_size                           213
 #define nb_Nothing_size                          0
 #define nb_OnRead_size                           6
 #define nb_Peer_size                             18
 #define nb_Poll_size                             12
 #define nb_ServerCreate_size                     57
+#define nb_ServerHandle_size                     22
 #define nb_ServerSet_size                        6
 #define nb_SessionClose_size                     2
-#define nb_SessionInfo_size                      74
+#define nb_SessionInfo_size                      79
 #define nb_SetKeepAlive_size                     11
 #define nb_SetNoDelay_size                       2
 #define nb_SetTimeout_size                       9

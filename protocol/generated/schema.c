@@ -71,6 +71,8 @@ static const struct nb_field fields_of_Limits[] = {
     {.name = "stallTimeout", .label = "stallTimeout", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, stall_timeout), .has_offset = OFFSET(Limits, has_stall_timeout)},
     {.name = "maxBlockLists", .label = "maxBlockLists", .name_length = 13, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_block_lists), .has_offset = OFFSET(Limits, has_max_block_lists)},
     {.name = "maxRules", .label = "maxRules", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_rules), .has_offset = OFFSET(Limits, has_max_rules)},
+    {.name = "maxFdsPerFrame", .label = "maxFdsPerFrame", .name_length = 14, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_fds_per_frame), .has_offset = OFFSET(Limits, has_max_fds_per_frame)},
+    {.name = "maxFdsUnclaimed", .label = "maxFdsUnclaimed", .name_length = 15, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_fds_unclaimed), .has_offset = OFFSET(Limits, has_max_fds_unclaimed)},
     {.name = "readWindow", .label = "readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, read_window), .has_offset = OFFSET(Limits, has_read_window)},
     {.name = "writeWindow", .label = "writeWindow", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, write_window), .has_offset = OFFSET(Limits, has_write_window)},
     {.name = "sessionWriteWindow", .label = "sessionWriteWindow", .name_length = 18, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, session_write_window), .has_offset = OFFSET(Limits, has_session_write_window)},
@@ -80,7 +82,7 @@ const struct nb_shape nb_shape_Limits = {
     .name = "Limits",
     .fields = fields_of_Limits,
     .size = sizeof(nb_Limits),
-    .field_count = 17,
+    .field_count = 19,
 };
 
 static const struct nb_field fields_of_Peer[] = {
@@ -131,7 +133,7 @@ static const struct nb_field fields_of_SessionInfo[] = {
     {.name = "unflushed", .label = "unflushed", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, unflushed), .has_offset = OFFSET(SessionInfo, has_unflushed)},
     {.name = "framesIn", .label = "framesIn", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_in), .has_offset = OFFSET(SessionInfo, has_frames_in)},
     {.name = "framesOut", .label = "framesOut", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_out), .has_offset = OFFSET(SessionInfo, has_frames_out)},
-    {.name = "fdsReceived", .label = "fdsReceived", .name_length = 11, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, fds_received), .has_offset = OFFSET(SessionInfo, has_fds_received)},
+    {.name = "fdsReceived", .label = "fdsReceived", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, fds_received), .has_offset = OFFSET(SessionInfo, has_fds_received)},
     {.name = "blockLists", .label = "blockLists", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, block_lists), .has_offset = OFFSET(SessionInfo, has_block_lists)},
 };
 
@@ -223,6 +225,8 @@ static const struct nb_field fields_of_SocketCreate[] = {
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketCreate, high_water_mark), .has_offset = OFFSET(SocketCreate, has_high_water_mark)},
     {.name = "encoding", .label = "options.encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketCreate, encoding), .has_offset = NB_NO_HAS},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketCreate, block_list), .has_offset = OFFSET(SocketCreate, has_block_list)},
+    {.name = "fd", .label = "fd", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketCreate, fd), .has_offset = OFFSET(SocketCreate, has_fd)},
+    {.name = "fdName", .label = "options.fdName", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(SocketCreate, fd_name), .has_offset = NB_NO_HAS},
     {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketCreate, read_window), .has_offset = OFFSET(SocketCreate, has_read_window)},
 };
 
@@ -230,7 +234,7 @@ const struct nb_shape nb_shape_SocketCreate = {
     .name = "SocketCreate",
     .fields = fields_of_SocketCreate,
     .size = sizeof(nb_SocketCreate),
-    .field_count = 10,
+    .field_count = 12,
 };
 
 static const struct nb_field fields_of_SocketConnect[] = {
@@ -266,6 +270,8 @@ static const struct nb_field fields_of_CreateConnection[] = {
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(CreateConnection, create.high_water_mark), .has_offset = OFFSET(CreateConnection, create.has_high_water_mark)},
     {.name = "encoding", .label = "options.encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, create.encoding), .has_offset = NB_NO_HAS},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(CreateConnection, create.block_list), .has_offset = OFFSET(CreateConnection, create.has_block_list)},
+    {.name = "fd", .label = "fd", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(CreateConnection, create.fd), .has_offset = OFFSET(CreateConnection, create.has_fd)},
+    {.name = "fdName", .label = "options.fdName", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, create.fd_name), .has_offset = NB_NO_HAS},
     {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(CreateConnection, create.read_window), .has_offset = OFFSET(CreateConnection, create.has_read_window)},
     {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(CreateConnection, connect.port), .has_offset = OFFSET(CreateConnection, connect.has_port)},
     {.name = "host", .label = "hostname", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, connect.host), .has_offset = NB_NO_HAS},
@@ -286,7 +292,7 @@ const struct nb_shape nb_shape_CreateConnection = {
     .name = "CreateConnection",
     .fields = fields_of_CreateConnection,
     .size = sizeof(nb_CreateConnection),
-    .field_count = 21,
+    .field_count = 23,
     .inlines = inlines_of_CreateConnection,
     .inline_count = 2,
 };
@@ -597,6 +603,18 @@ const struct nb_shape nb_shape_ServerCreate = {
     .field_count = 10,
 };
 
+static const struct nb_field fields_of_ServerHandle[] = {
+    {.name = "server", .label = "server", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerHandle, server), .has_offset = OFFSET(ServerHandle, has_server)},
+    {.name = "socket", .label = "socket", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerHandle, socket), .has_offset = OFFSET(ServerHandle, has_socket)},
+};
+
+const struct nb_shape nb_shape_ServerHandle = {
+    .name = "ServerHandle",
+    .fields = fields_of_ServerHandle,
+    .size = sizeof(nb_ServerHandle),
+    .field_count = 2,
+};
+
 static const struct nb_field fields_of_ServerListen[] = {
     {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(ServerListen, port), .has_offset = OFFSET(ServerListen, has_port)},
     {.name = "host", .label = "hostname", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(ServerListen, host), .has_offset = NB_NO_HAS},
@@ -607,6 +625,9 @@ static const struct nb_field fields_of_ServerListen[] = {
     {.name = "writableAll", .label = "options.writableAll", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, writable_all), .has_offset = OFFSET(ServerListen, has_writable_all)},
     {.name = "ipv6Only", .label = "options.ipv6Only", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, ipv6_only), .has_offset = OFFSET(ServerListen, has_ipv6_only)},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerListen, block_list), .has_offset = OFFSET(ServerListen, has_block_list)},
+    {.name = "handle", .label = "options.handle", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(ServerListen, handle), .has_offset = OFFSET(ServerListen, has_handle), .shape = &nb_shape_ServerHandle},
+    {.name = "fd", .label = "fd", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerListen, fd), .has_offset = OFFSET(ServerListen, has_fd)},
+    {.name = "fdName", .label = "options.fdName", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(ServerListen, fd_name), .has_offset = NB_NO_HAS},
     {.name = "reusePort", .label = "options.reusePort", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerListen, reuse_port), .has_offset = OFFSET(ServerListen, has_reuse_port)},
 };
 
@@ -614,7 +635,7 @@ const struct nb_shape nb_shape_ServerListen = {
     .name = "ServerListen",
     .fields = fields_of_ServerListen,
     .size = sizeof(nb_ServerListen),
-    .field_count = 10,
+    .field_count = 13,
 };
 
 static const struct nb_field fields_of_ServerSet[] = {
@@ -1054,7 +1075,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\252net.isIPv4\246number\022\245since\001\245prose\331OWhether the text is an IPv4 address: four decimal parts without leading zeroes.\246target\247session\246params\246IpText\246result\247Boolean\207"
     "\244name\252net.isIPv6\246number\023\245since\001\245prose\331<Whether the text is an IPv6 address, with a zone or without.\246target\247session\246params\246IpText\246result\247Boolean\207"
     "\244name\261net.socketAddress\246number\024\245since\001\245prose\331]Checks an address and its companions; answers them in canonical form, with what was left out.\246target\247session\246params\255SocketAddress\246result\255SocketAddress\207"
-    "\244name\255socket.create\246number \245since\001\245prose\331)Makes a socket that is not connected yet.\246target\251newSocket\246params\254SocketCreate\246result\247Created\207"
+    "\244name\255socket.create\246number \245since\001\245prose\331WMakes a socket that is not connected yet, or one of a connection that is there already.\246target\251newSocket\246params\254SocketCreate\246result\247Created\207"
     "\244name\256socket.connect\246number!\245since\001\245prose\331gConnects to a port of a host, or to a Unix path; answers once connected. A host name is resolved first.\246target\246socket\246params\255SocketConnect\246result\251Endpoints\210"
     "\244name\254socket.write\246number\042\245since\001\245prose\331fSends bytes; answers once the kernel has them. Before the connection is there they wait in the broker.\243hot\303\246target\246socket\246params\253SocketWrite\246result\247Written\210"
     "\244name\252socket.end\246number#\245since\001\245prose\331bSends the last bytes, if any, then FIN; answers when that is done. The other direction stays open.\243hot\303\246target\246socket\246params\253SocketWrite\246result\247Nothing\207"
@@ -1073,7 +1094,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\253socket.info\246number0\245since\001\245prose\331-Everything there is to know about the socket.\246target\246socket\246params\247Nothing\246result\252SocketInfo\207"
     "\244name\256socket.release\246number6\245since\001\245prose\331CEnds the id of a closed socket; needed only with autoRelease false.\246target\246socket\246params\247Nothing\246result\247Nothing\210"
     "\244name\255server.create\246number@\245since\001\245prose\331YMakes a server that does not listen yet. The options hold for each connection it accepts.\245alias\260net.createServer\246target\251newServer\246params\254ServerCreate\246result\247Created\207"
-    "\244name\255server.listen\246numberA\245since\001\245prose\331jListens on a port or a Unix path; answers with the address. Neither given: a port that the system chooses.\246target\246server\246params\254ServerListen\246result\247Address\207"
+    "\244name\255server.listen\246numberA\245since\001\245prose\331\177Listens on a port, a Unix path or a socket that is there; answers with the address. None given: a port that the system chooses.\246target\246server\246params\254ServerListen\246result\247Address\207"
     "\244name\254server.close\246numberB\245since\001\245prose\331`Stops accepting; answers once every connection of the server has ended. A Unix path is unlinked.\246target\246server\246params\247Nothing\246result\247Nothing\207"
     "\244name\256server.address\246numberC\245since\001\245prose\3312Where the server listens; absent when it does not.\246target\246server\246params\247Nothing\246result\247Address\207"
     "\244name\265server.getConnections\246numberD\245since\001\245prose\274How many connections it has.\246target\246server\246params\247Nothing\246result\253Connections\207"
@@ -1114,7 +1135,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\261server.connection\246number\314\301\245since\001\245prose\3315A connection was accepted: a new socket, its id even.\244body\260ServerConnection\205"
     "\244name\253server.drop\246number\314\302\245since\001\245prose\331jA connection was closed at once: its address is blocked, or maxConnections was reached. {} on a Unix path.\244body\252ServerDrop\205"
     "\244name\254server.error\246number\314\303\245since\001\245prose\331qListening or accepting failed. The server lives on; behind a failure of accept it is closed and may listen again.\244body\245Error\205"
-    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000<\203"
+    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000=\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\243any\244bare\303\204"
@@ -1131,7 +1152,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246events\244type\246string\245prose\272\042push\042 (default) or \042poll\042\203"
     "\244name\246expiry\244type\246uint32\245prose\331<seconds the session outlives its connection (feature resume)\203"
     "\244name\245group\244type\246string\245prose\331`1 to 64 bytes: sessions of this uid that name the same share what they listen on (feature group)\244open\303\203"
-    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\334\000\021\203"
+    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\334\000\023\203"
     "\244name\250maxWrite\244type\246uint53\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\203"
     "\244name\250maxFrame\244type\246uint53\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\203"
     "\244name\250maxDepth\244type\246uint53\245prose\331,arrays and maps within each other; 16. Fatal\203"
@@ -1146,6 +1167,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\254stallTimeout\244type\246uint53\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED\203"
     "\244name\255maxBlockLists\244type\246uint53\245prose\331`ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT\203"
     "\244name\250maxRules\244type\246uint53\245prose\331irules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT\203"
+    "\244name\256maxFdsPerFrame\244type\246uint53\245prose\331/descriptors that come with one frame; 16. Fatal\203"
+    "\244name\257maxFdsUnclaimed\244type\246uint53\245prose\331>descriptors that came and that no command has named; 64. Fatal\203"
     "\244name\252readWindow\244type\246uint53\245prose\331\204bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number\203"
     "\244name\253writeWindow\244type\246uint53\245prose\331bbytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW\203"
     "\244name\262sessionWriteWindow\244type\246uint53\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW\203"
@@ -1170,7 +1193,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\251unflushed\244type\246uint53\245prose\3315bytes accepted from the client that no kernel has yet\203"
     "\244name\250framesIn\244type\246uint53\245prose\331(frames from the client that were started\203"
     "\244name\251framesOut\244type\246uint53\245prose\3311frames to the client, without those that are held\203"
-    "\244name\253fdsReceived\244type\246uint32\245prose\331Adescriptors from the client; 0 as long as there is no feature fds\203"
+    "\244name\253fdsReceived\244type\246uint53\245prose\331Bdescriptors from the client (feature fds): the ordinal of the next\203"
     "\244name\252blockLists\244type\246uint32\245prose\262ids of block lists\203"
     "\244name\244Poll\245prose\3317How many events to fetch, and how long to wait for one.\246fields\222\203"
     "\244name\243max\244type\246uint32\245prose\331%events at most, 1 or more; default 64\203"
@@ -1199,16 +1222,18 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245fatal\244type\244bool\245prose\331/session.error: the connection closes after this\203"
     "\244name\246OnRead\245prose\276How data is to be handed over.\246fields\221\203"
     "\244name\244size\244type\246uint32\245prose\331\261bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect. With feature flow the first limit too, and the next event waits for socket.credit\203"
-    "\244name\254SocketCreate\245prose\240\246fields\232\203"
+    "\244name\254SocketCreate\245prose\240\246fields\234\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
-    "\244name\250readable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
-    "\244name\250writable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
+    "\244name\250readable\244type\244bool\245prose\331bonly with fd or fdName: false reads nothing, and takes the peer's end as having come; default true\203"
+    "\244name\250writable\244type\244bool\245prose\331Wonly with fd or fdName: false writes nothing, and takes our side as ended; default true\203"
     "\244name\253autoRelease\244type\244bool\245prose\331)default true: the close event ends the id\203"
     "\244name\251readChunk\244type\246uint32\245prose\331Vbytes in one data event at most, 1 or more; above the limit readChunk it has no effect\203"
     "\244name\246onread\244type\246OnRead\245prose\331/the smaller one of its size and readChunk holds\203"
     "\244name\255highWaterMark\244type\246uint32\245prose\331\077queued bytes from which on a drain event follows; default 16384\203"
     "\244name\250encoding\244type\246string\245prose\265as socket.setEncoding\203"
     "\244name\251blockList\244type\246uint53\245prose\331Yid of a block list: addresses on it are not connected to; kept even if the id is released\203"
+    "\244name\242fd\244type\242fd\245prose\331Conly socket.create, feature fds: a connection that is there already\203"
+    "\244name\246fdName\244type\246string\245prose\3316the same, of the descriptors that the daemon inherited\203"
     "\244name\252readWindow\244type\246uint53\245prose\331`feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow\203"
     "\244name\255SocketConnect\245prose\3316Where to, and how: one of port and path must be given.\246fields\235\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
@@ -1224,16 +1249,18 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247timeout\244type\246number\245prose\331\042milliseconds, as socket.setTimeout\203"
     "\244name\246onread\244type\246OnRead\245prose\263as in socket.create\203"
     "\244name\251blockList\244type\246uint53\245prose\331&as in socket.create, and instead of it\203"
-    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\025\203"
+    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\027\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
-    "\244name\250readable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
-    "\244name\250writable\244type\244bool\245prose\331)only with a descriptor; otherwise ignored\203"
+    "\244name\250readable\244type\244bool\245prose\331bonly with fd or fdName: false reads nothing, and takes the peer's end as having come; default true\203"
+    "\244name\250writable\244type\244bool\245prose\331Wonly with fd or fdName: false writes nothing, and takes our side as ended; default true\203"
     "\244name\253autoRelease\244type\244bool\245prose\331)default true: the close event ends the id\203"
     "\244name\251readChunk\244type\246uint32\245prose\331Vbytes in one data event at most, 1 or more; above the limit readChunk it has no effect\203"
     "\244name\246onread\244type\246OnRead\245prose\331/the smaller one of its size and readChunk holds\203"
     "\244name\255highWaterMark\244type\246uint32\245prose\331\077queued bytes from which on a drain event follows; default 16384\203"
     "\244name\250encoding\244type\246string\245prose\265as socket.setEncoding\203"
     "\244name\251blockList\244type\246uint53\245prose\331Yid of a block list: addresses on it are not connected to; kept even if the id is released\203"
+    "\244name\242fd\244type\242fd\245prose\331Conly socket.create, feature fds: a connection that is there already\203"
+    "\244name\246fdName\244type\246string\245prose\3316the same, of the descriptors that the daemon inherited\203"
     "\244name\252readWindow\244type\246uint53\245prose\331`feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\263default \042localhost\042\203"
@@ -1344,7 +1371,10 @@ const struct nb_slice nb_description = SLICE(
     "\244name\255highWaterMark\244type\246uint32\245prose\331'of its connections, as in socket.create\203"
     "\244name\251blockList\244type\246uint53\245prose\331aid of a block list: connections from addresses on it are dropped; kept even if the id is released\203"
     "\244name\252readWindow\244type\246uint53\245prose\331'of its connections, as in socket.create\203"
-    "\244name\254ServerListen\245prose\331IWhere to; with neither port nor path there must be no other field either.\246fields\232\203"
+    "\244name\254ServerHandle\245prose\331GWhat another actor of the session listens on, or could: one of the two.\246fields\222\203"
+    "\244name\246server\244type\246uint53\245prose\331<id of a server that listens: connections then come to either\203"
+    "\244name\246socket\244type\246uint53\245prose\3314id of a socket that was made from a bound descriptor\203"
+    "\244name\254ServerListen\245prose\331tWhere to: one of handle, fd and fdName, else port, else path; with none of them there must be no other field either.\246fields\235\203"
     "\244name\244port\244type\244port\245prose\331D0, the default: the system chooses; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\331UIP address, or a name of which the first address counts; absent: \042::\042, else \0420.0.0.0\042\203"
     "\244name\244path\244type\244path\245prose\261ignored with port\203"
@@ -1354,6 +1384,9 @@ const struct nb_slice nb_description = SLICE(
     "\244name\253writableAll\244type\244bool\245prose\331.Unix path: all may write to it, and so connect\203"
     "\244name\250ipv6Only\244type\244bool\245prose\331-\042::\042 takes no IPv4 connections; default false\203"
     "\244name\251blockList\244type\246uint53\245prose\331&as in server.create, and instead of it\203"
+    "\244name\246handle\244type\254ServerHandle\245prose\331%what another actor of the session has\203"
+    "\244name\242fd\244type\242fd\245prose\331>a bound or listening socket (feature fds), as in socket.create\203"
+    "\244name\246fdName\244type\246string\245prose\331,the same, of those that the daemon inherited\203"
     "\244name\251reusePort\244type\244bool\245prose\331wTCP: others that say so too may listen on the port, and the system deals the connections; exclusive then; default false\203"
     "\244name\251ServerSet\245prose\240\246fields\221\203"
     "\244name\256maxConnections\244type\246uint32\245prose\260absent: no limit\203"
@@ -1428,7 +1461,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245count\244type\246uint53\245prose\262a number from 0 on\244bare\303\203"
     "\244name\245Match\245prose\240\246fields\222\203"
     "\244name\247blocked\244type\244bool\245prose\266whether a rule matches\203"
-    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000!\202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\253ERR_NB_FLOW\245prose\331:more bytes than the window allows; the socket is destroyed\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\334\000\021\202"
+    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000$\202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\263ERR_INVALID_FD_TYPE\245prose\331Gthe descriptor is no TCP or Unix stream socket that could be taken over\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\251ERR_NB_FD\245prose\331Rno descriptor of that number: it has not come, or is used up; or none of that name\202\244code\253ERR_NB_FLOW\245prose\331:more bytes than the window allows; the socket is destroyed\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\263ERR_NB_FD_TRUNCATED\245prose\331Adescriptors were lost on the way: the broker has no room for them\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\334\000\023\202"
     "\244name\250maxWrite\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\202"
     "\244name\250maxFrame\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\202"
     "\244name\250maxDepth\245prose\331,arrays and maps within each other; 16. Fatal\202"
@@ -1443,6 +1476,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\254stallTimeout\245prose\331[milliseconds without progress of the writes that hold up the session; 60000. ERR_NB_STALLED\202"
     "\244name\255maxBlockLists\245prose\331`ids of block lists, and lists without a name that the session has in use; 256 each. ERR_NB_LIMIT\202"
     "\244name\250maxRules\245prose\331irules in its lists without a name together, and in those that its uid has named; 65536 each. ERR_NB_LIMIT\202"
+    "\244name\256maxFdsPerFrame\245prose\331/descriptors that come with one frame; 16. Fatal\202"
+    "\244name\257maxFdsUnclaimed\245prose\331>descriptors that came and that no command has named; 64. Fatal\202"
     "\244name\252readWindow\245prose\331\204bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number\202"
     "\244name\253writeWindow\245prose\331bbytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW\202"
     "\244name\262sessionWriteWindow\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW");

@@ -196,6 +196,7 @@ extern const struct nb_shape nb_shape_Lookup;
 extern const struct nb_shape nb_shape_Data;
 extern const struct nb_shape nb_shape_SocketClosed;
 extern const struct nb_shape nb_shape_ServerCreate;
+extern const struct nb_shape nb_shape_ServerHandle;
 extern const struct nb_shape nb_shape_ServerListen;
 extern const struct nb_shape nb_shape_ServerSet;
 extern const struct nb_shape nb_shape_Connections;

@@ -202,8 +202,8 @@ class _Reader:
             raise SchemaError(f"{raw.name}.{one.name}: every field must be optional")
         if option.always and not repeated:
             raise SchemaError(f"{raw.name}.{one.name}: only a list can always be there")
-        if option.of and type_ != "ANY":
-            raise SchemaError(f"{raw.name}.{one.name}: only a field of kind ANY is of another type")
+        if option.of and type_ not in ("ANY", "UINT64"):
+            raise SchemaError(f"{raw.name}.{one.name}: only a field of kind ANY, or a uint64, is of another type")
         message = self._message(one.type_name) if type_ == "MESSAGE" else None
         prefix = "options." if raw.options.Extensions[self.options.shape].options else ""
         label = option.label or prefix + one.json_name

@@ -150,7 +150,7 @@ BAD = {
     "one value that is always there": ("message A { optional bool x = 1 [(field) = { always: true }]; }",
                                        "A.x: only a list can always be there"),
     "a type beside its own": ('message A { optional bool x = 1 [(field) = { of: "bool[]" }]; }',
-                              "A.x: only a field of kind ANY is of another type"),
+                              "A.x: only a field of kind ANY, or a uint64, is of another type"),
     "text that is bytes": ("message A { optional bytes x = 1 [(field) = { kind: TEXT }]; }",
                            "A.x: no such kind of field"),
     "no Protobuf": ("message A {", "netbroker.proto:4"),
