@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "account.h"
+#include "foreign.h"
 
 #include <assert.h>
 #include <string.h>
@@ -59,6 +60,8 @@ static void dispose_command(struct nb_loop *loop, struct nb_message *message)
     nb_failure_unref(command->failure);
     nb_filter_unref(command->filter);
     nb_chunk_unref(command->chunk);
+    if (command->fd >= 0)
+        nb_foreign_close(command->fd);
     nb_message_free(loop, message);
 }
 
@@ -90,10 +93,20 @@ const struct nb_message_class nb_event_class = {
 struct nb_command *nb_command_new(struct nb_loop *loop)
 {
     struct nb_command *command = nb_message_new(loop, &nb_command_class);
-    if (command)
-        memset((char *)command + sizeof command->message, 0,
-               offsetof(struct nb_command, params) - sizeof command->message);
+    if (!command)
+        return NULL;
+    memset((char *)command + sizeof command->message, 0,
+           offsetof(struct nb_command, params) - sizeof command->message);
+    command->lender = NB_NOBODY;
+    command->fd = -1;
     return command;
+}
+
+int nb_command_take_fd(struct nb_command *command)
+{
+    int fd = command->fd;
+    command->fd = -1;
+    return fd;
 }
 
 void nb_command_hand_over_filter(struct nb_command *command, struct nb_filter **place)

@@ -42,6 +42,9 @@ struct nb_command {
     uint64_t offset; /* of a write: answered when so many bytes were sent */
     struct nb_filter *filter; /* a share: the list that the field blockList names; NULL: none */
     struct nb_failure *failure; /* a share: the answer, where it differs from its neighbours' */
+    struct nb_actor_id
+        lender; /* server.listen: of the socket or server that the field handle names; else nobody */
+    int fd; /* owned: the descriptor that a field fd or fdName names; -1: none */
     bool payload_is_text;
     bool has_body;
     union nb_params params;
@@ -98,6 +101,9 @@ void nb_command_list_add(struct nb_command_list *list, struct nb_command *comman
 
 /* The oldest, which is the caller's now; NULL: none. */
 struct nb_command *nb_command_list_take(struct nb_command_list *list);
+
+/* The command's descriptor, which is the caller's then; -1: none. */
+int nb_command_take_fd(struct nb_command *command);
 
 /* Puts the command's list, if it has one, in the place of another share. */
 void nb_command_hand_over_filter(struct nb_command *command, struct nb_filter **place);

@@ -125,9 +125,11 @@ struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_
         return &out_of_memory;
     const char *code = code_of(status);
     char port_text[PORT_TEXT];
-    nb_fault_set(&failure->fault, code, NULL, "%s %s: %s %.*s%s", syscall, code, uv_strerror(status),
-                 shown(address), (const char *)address.data, print_port(port, port_text));
-    failure->fault.map.address = keep(failure, address);
+    nb_fault_set(&failure->fault, code, NULL, "%s %s: %s%s%.*s%s", syscall, code, uv_strerror(status),
+                 address.data ? " " : "", shown(address), address.data ? (const char *)address.data : "",
+                 print_port(port, port_text));
+    if (address.data)
+        failure->fault.map.address = keep(failure, address);
     failure->fault.map.has_port = port != 0;
     failure->fault.map.port = port;
     set_system(failure, status, syscall);
@@ -227,6 +229,12 @@ struct nb_failure *nb_failure_of_client(const nb_Error *error)
     if (!map->message.data)
         map->message = nb_slice_of("");
     return failure;
+}
+
+struct nb_failure *nb_failure_fd_type(const char *kind, const char *argument)
+{
+    return nb_failure_argument(
+        nb_failure_make("ERR_INVALID_FD_TYPE", "TypeError", "Unsupported fd type: %s", kind), argument);
 }
 
 struct nb_failure *nb_failure_socket_closed(void)

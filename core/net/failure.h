@@ -26,7 +26,7 @@ struct nb_failure *nb_failure_system(int status, const char *syscall);
 struct nb_failure *nb_failure_connect(int status, const struct nb_endpoint *remote, struct nb_slice path,
                                       const struct nb_endpoint *local);
 
-/* "listen EADDRINUSE: address already in use 127.0.0.1:80"; host or path as the client gave it; port -1 with a path. */
+/* "listen EADDRINUSE: address already in use 127.0.0.1:80"; host or path as the client gave it, or absent; port -1 with a path. */
 struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_slice address, int port);
 
 /* "getaddrinfo ENOTFOUND host" */
@@ -62,6 +62,9 @@ struct nb_failure *nb_failure_of_client(const nb_Error *error);
 
 /* A field of a feature that the session does not have. Both static. */
 struct nb_failure *nb_failure_not_negotiated(const char *feature, const char *argument);
+
+/* A descriptor that is of no use; kind as Node calls it: "FILE". argument: the field that names it. */
+struct nb_failure *nb_failure_fd_type(const char *kind, const char *argument);
 
 /* Often met. */
 struct nb_failure *nb_failure_socket_closed(void);

@@ -142,6 +142,8 @@ void nb_server_unlisten(struct nb_server *server)
     nb_server_remove_path(server);
     nb_acceptor_close(server->acceptor);
     server->acceptor = NULL;
+    nb_ownership_unref(server->ownership);
+    server->ownership = NULL;
 }
 
 static void stop(struct nb_actor *self)
@@ -167,6 +169,10 @@ static void receive(struct nb_actor *self, struct nb_message **message)
         nb_server_emit_close_if_drained(server);
     } else if ((*message)->class == &nb_lookup_answer_class) {
         nb_server_lookup_answered(server, (struct nb_lookup_answer *)*message);
+    } else if ((*message)->class == &nb_loan_class) {
+        nb_server_lend(server, message);
+    } else if ((*message)->class == &nb_loan_answer_class) {
+        nb_server_loan_answered(server, (struct nb_loan *)*message);
     } else {
         nb_server_hear_listener(server, message);
     }

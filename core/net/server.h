@@ -8,13 +8,14 @@
 #include "acceptor.h"
 #include "account.h"
 #include "command.h"
+#include "descriptor.h"
 #include "listen.h"
 #include "resolver.h"
 #include "shared_listener.h"
 #include "socket.h"
 
 /*
- *   IDLE --listen--> RESOLVING --> LISTENING
+ *   IDLE --listen--> RESOLVING --> LISTENING       RESOLVING: a name, or whose socket it is
  *     ^                  |            |
  *     +-----failure------+---close----+
  *
@@ -30,7 +31,7 @@ enum nb_server_state {
 /* What listen asked for; kept while it is carried out. */
 struct nb_listen_order {
     struct nb_command *request;
-    uint64_t ticket; /* of the lookup under way */
+    uint64_t ticket; /* of the lookup or loan under way */
     struct nb_listen_target target; /* its path borrows from the request */
     bool is_exclusive; /* shares with no other session */
 };
@@ -43,9 +44,10 @@ struct nb_server {
     enum nb_server_state state;
     struct nb_acceptor *acceptor; /* owned; only while LISTENING, and not as a member */
     struct nb_membership membership; /* of a listener that is shared; only while LISTENING */
+    struct nb_ownership *ownership; /* a share; of a socket from outside, while LISTENING; else NULL */
     unsigned leaving; /* shared listeners that have not let go of it yet */
     struct nb_listen_order order;
-    uint64_t listens; /* so far: the tickets of their lookups */
+    uint64_t listens; /* so far: the tickets of their lookups and loans */
 
     struct nb_endpoint address;
     char path[NB_PATH_MAX + 1];

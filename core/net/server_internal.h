@@ -1,7 +1,11 @@
-/* What the files of the server actor share: server.c (life, commands), server_listen.c, server_accept.c, server_share.c. */
+/*
+ * What the files of the server actor share: server.c (life, commands), server_listen.c, server_descriptor.c,
+ * server_accept.c, server_share.c.
+ */
 #ifndef NB_SERVER_INTERNAL_H
 #define NB_SERVER_INTERNAL_H
 
+#include "loan.h"
 #include "server.h"
 
 /* ---- server.c ---- */
@@ -37,6 +41,21 @@ void nb_server_note_listening(struct nb_server *server, const struct nb_listenin
 void nb_server_tell_listening(struct nb_server *server);
 
 void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_answer *answer);
+
+/* What a listen names is nothing to listen on. To be thrown. */
+struct nb_failure *nb_server_no_address(void);
+
+/* ---- server_descriptor.c: listening on a socket that is there ---- */
+
+/* The one that came with the command. Takes fd. */
+void nb_server_listen_on_descriptor(struct nb_server *server, int fd);
+
+/* The one of another actor: asks it. */
+void nb_server_borrow(struct nb_server *server, struct nb_actor_id lender);
+void nb_server_loan_answered(struct nb_server *server, struct nb_loan *loan);
+
+/* Another server is to listen on this one's. */
+void nb_server_lend(struct nb_server *server, struct nb_message **message);
 
 /* ---- server_accept.c ---- */
 

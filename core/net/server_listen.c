@@ -25,6 +25,7 @@ void nb_server_note_listening(struct nb_server *server, const struct nb_listenin
     server->path_length = listening->path_length;
     server->path_identity = listening->identity;
     server->accepted.is_pipe = listening->path_length != 0;
+    server->accepted.is_foreign = server->ownership != NULL;
 }
 
 void nb_server_tell_listening(struct nb_server *server)
@@ -119,6 +120,11 @@ void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_
         listen_on_address(server, &answer->addresses[0]);
 }
 
+static bool names_a_socket(const struct nb_command *command)
+{
+    return command->fd >= 0 || !nb_actor_id_is_nobody(command->lender);
+}
+
 /* Node: an empty options object is port 0; one that names neither port nor path is wrong. */
 static bool names_nothing(const nb_ServerListen *params)
 {
@@ -132,15 +138,20 @@ static bool names_nothing(const nb_ServerListen *params)
 
 nb_handler nb_on_server_listen;
 
-static struct nb_failure *check_listen(const struct nb_server *server, const nb_ServerListen *params)
+struct nb_failure *nb_server_no_address(void)
+{
+    return nb_failure_make("ERR_INVALID_ARG_VALUE", "TypeError",
+                           "The argument 'options' must have the property \"port\" or \"path\". "
+                           "Received an object without them");
+}
+
+static struct nb_failure *check_listen(const struct nb_server *server, const struct nb_command *command)
 {
     if (server->state != NB_SERVER_IDLE)
         return nb_failure_make("ERR_SERVER_ALREADY_LISTEN", NULL,
                                "Listen method has been called more than once without closing.");
-    if (names_nothing(params))
-        return nb_failure_make("ERR_INVALID_ARG_VALUE", "TypeError",
-                               "The argument 'options' must have the property \"port\" or \"path\". "
-                               "Received an object without them");
+    if (!names_a_socket(command) && names_nothing(&command->params.server_listen))
+        return nb_server_no_address();
     return NULL;
 }
 
@@ -157,11 +168,24 @@ static struct nb_listen_order order_of(const nb_ServerListen *params)
     };
 }
 
+static void start_listening(struct nb_server *server)
+{
+    struct nb_command *request = server->order.request;
+    if (request->fd >= 0)
+        nb_server_listen_on_descriptor(server, nb_command_take_fd(request));
+    else if (!nb_actor_id_is_nobody(request->lender))
+        nb_server_borrow(server, request->lender);
+    else if (server->order.target.path.data)
+        listen_on_target(server);
+    else
+        listen_on_host(server, request->params.server_listen.host);
+}
+
 void nb_on_server_listen(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_server *server = (struct nb_server *)self;
     const nb_ServerListen *params = &(*command)->params.server_listen;
-    struct nb_failure *failure = check_listen(server, params);
+    struct nb_failure *failure = check_listen(server, *command);
     if (failure) {
         nb_reply_throw(self->loop, &(*command)->reply, failure);
         return;
@@ -171,8 +195,5 @@ void nb_on_server_listen(struct nb_actor *self, struct nb_command **command)
     server->order = order_of(params);
     server->order.request = nb_command_take(command);
     nb_server_update_activity(server);
-    if (server->order.target.path.data)
-        listen_on_target(server);
-    else
-        listen_on_host(server, params->host);
+    start_listening(server);
 }

@@ -5,6 +5,8 @@
 #include "log.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -475,6 +477,18 @@ int nb_membership_join(struct nb_membership *membership, struct nb_actor *member
 const struct nb_listening *nb_membership_listening(const struct nb_membership *membership)
 {
     return &membership->listener->listening;
+}
+
+/* The socket is closed under the lock, be it by whom it may. */
+int nb_membership_duplicate(const struct nb_membership *membership)
+{
+    const struct nb_shared_listener *listener = membership->listener;
+    int fd = UV_EBADF;
+    nb_group_lock(listener->group);
+    if (listener->acceptor && (fd = fcntl(listener->listening.fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        fd = -errno;
+    nb_group_unlock(listener->group);
+    return fd;
 }
 
 void nb_membership_leave(struct nb_membership *membership, struct nb_account *account)

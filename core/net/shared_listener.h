@@ -93,6 +93,9 @@ static inline bool nb_membership_is_current(const struct nb_membership *membersh
     return membership->listener && membership->serial == serial;
 }
 
+/* A further descriptor of the listening socket, the caller's; negative errno. */
+int nb_membership_duplicate(const struct nb_membership *membership);
+
 /* Leaves; offers that are on their way must go back, and nb_leave comes. */
 void nb_membership_leave(struct nb_membership *membership, struct nb_account *account);
 

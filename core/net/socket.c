@@ -1,5 +1,6 @@
 #include "socket.h"
 
+#include "loan.h"
 #include "socket_internal.h"
 
 #include <assert.h>
@@ -62,6 +63,7 @@ struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, ui
     nb_flow_set_window(socket, options->read_window);
     socket->remote = *remote;
     nb_stream_init(&socket->stream, account->loop, &nb_socket_stream_ops, true);
+    socket->stream.is_foreign = options->is_foreign;
     if (nb_stream_open(&socket->stream, fd) < 0) {
         close(fd);
         nb_actor_stop(&socket->actor);
@@ -225,7 +227,8 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
 /* What the peer has sent and nobody read would turn the close into a reset, which takes our last bytes away. */
 static void close_gracefully(struct nb_socket *socket)
 {
-    nb_stream_discard_input(&socket->stream);
+    if (!socket->has_ended)
+        nb_stream_discard_input(&socket->stream);
     nb_socket_close(socket, NULL);
 }
 
@@ -286,6 +289,8 @@ static void on_closed(struct nb_stream *stream)
 {
     struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
     socket->stream_in_use = false;
+    nb_ownership_unref(socket->ownership);
+    socket->ownership = NULL;
     if (socket->state == NB_SOCKET_CONNECTING)
         nb_socket_dial_next(socket);
     else
@@ -305,6 +310,13 @@ const struct nb_stream_ops nb_socket_stream_ops = {
 
 /* ---- commands ---- */
 
+/* A server is to listen on the socket that this one was made of. */
+static void lend(struct nb_socket *socket, struct nb_message **message)
+{
+    int fd = socket->state == NB_SOCKET_OPEN ? socket->stream.fd : -1;
+    nb_loan_answer(socket->actor.loop, message, nb_loan_duplicate(fd), socket->ownership);
+}
+
 static void receive(struct nb_actor *self, struct nb_message **message)
 {
     const struct nb_socket *socket = (const struct nb_socket *)self;
@@ -315,6 +327,8 @@ static void receive(struct nb_actor *self, struct nb_message **message)
             (*command)->run(self, command);
     } else if ((*message)->class == &nb_lookup_answer_class) {
         nb_socket_lookup_answered((struct nb_socket *)self, (struct nb_lookup_answer *)*message);
+    } else if ((*message)->class == &nb_loan_class) {
+        lend((struct nb_socket *)self, message);
     } else if ((*message)->class == &nb_stalled_class) {
         nb_socket_close((struct nb_socket *)self,
                         nb_failure_make("ERR_NB_STALLED", NULL, "The peer takes no more data"));

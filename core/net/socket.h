@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "command.h"
+#include "descriptor.h"
 #include "encoding.h"
 #include "resolver.h"
 #include "stream.h"
@@ -20,7 +21,8 @@
  *                                 v
  *                 CLOSING --close event--> CLOSED --connect--> RESOLVING ...
  *
- * CLOSED ends the actor at once with autoRelease. An accepted socket starts OPEN.
+ * CLOSED ends the actor at once with autoRelease. An accepted socket starts OPEN,
+ * and one that is made from a descriptor.
  */
 enum nb_socket_state {
     NB_SOCKET_FRESH,
@@ -69,6 +71,7 @@ struct nb_socket {
 
     struct nb_stream stream;
     bool stream_in_use; /* from open or connect to on_closed */
+    struct nb_ownership *ownership; /* a share; of a descriptor from outside, while it is open; else NULL */
     struct nb_endpoint local, remote;
     struct nb_filter *filter; /* a share; where not to connect to; NULL: anywhere */
     struct nb_dial *dial; /* owned; only while RESOLVING or CONNECTING */
@@ -111,6 +114,7 @@ struct nb_socket {
 /* How a server wants the sockets that it accepts. */
 struct nb_accept_options {
     bool allow_half_open, pause_on_connect, no_delay, keep_alive, is_pipe;
+    bool is_foreign; /* the listening socket came from outside, and with it what theirs inherit */
     uint32_t keep_alive_delay; /* seconds */
     uint32_t read_chunk, high_water_mark;
     uint64_t read_window;

@@ -214,7 +214,10 @@ static void refuse_creation(struct nb_actor *self, struct nb_command *command, s
 void nb_on_socket_create(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_socket *socket = (struct nb_socket *)self;
-    struct nb_failure *failure = apply_create(socket, &(*command)->params.socket_create);
+    const nb_SocketCreate *params = &(*command)->params.socket_create;
+    struct nb_failure *failure = apply_create(socket, params);
+    if (!failure && (*command)->fd >= 0)
+        failure = nb_socket_take_descriptor(socket, *command, params);
     if (failure) {
         refuse_creation(self, *command, failure);
         return;

@@ -1,4 +1,7 @@
-/* What the files of the socket actor share: socket.c (life), socket_connect.c, socket_flow.c, socket_write.c, socket_info.c. */
+/*
+ * What the files of the socket actor share: socket.c (life), socket_connect.c, socket_descriptor.c, socket_flow.c,
+ * socket_write.c, socket_info.c.
+ */
 #ifndef NB_SOCKET_INTERNAL_H
 #define NB_SOCKET_INTERNAL_H
 
@@ -102,6 +105,12 @@ void nb_socket_drop_dial(struct nb_socket *socket);
 
 /* Answers a creation whose id the client does not know, with the failure (NULL: closed), then tells of the lookup. Once. */
 void nb_socket_answer_held(struct nb_socket *socket, struct nb_failure *failure);
+
+/* ---- socket_descriptor.c ---- */
+
+/* Makes a fresh socket one of the command's connection, which it takes over. A failure is to be thrown. */
+struct nb_failure *nb_socket_take_descriptor(struct nb_socket *socket, struct nb_command *command,
+                                             const nb_SocketCreate *options);
 
 /* ---- socket_write.c ---- */
 

@@ -60,7 +60,7 @@ void nb_socket_shut(struct nb_stream *stream, int status)
     socket->has_finished = true;
     nb_socket_touch(socket);
     answer_ends(socket);
-    if (socket->is_lingering)
+    if (socket->is_lingering && !socket->has_ended)
         nb_stream_discard_input(stream); /* unread bytes would turn the close into a reset */
     if (socket->is_lingering || socket->has_ended)
         nb_socket_close(socket, NULL);

@@ -49,6 +49,13 @@ static void note_data(const struct nb_event_message *event)
     data_lengths[written - 1] = data.length;
 }
 
+static bool ignores_idle;
+
+void driver_ignore_idle(void)
+{
+    ignores_idle = true;
+}
+
 static void note_event(const struct nb_event_message *event)
 {
     const char *name = strchr(event->event->name, '.') + 1;
@@ -56,6 +63,10 @@ static void note_event(const struct nb_event_message *event)
     switch (event->event->index) {
     case NB_EVENT_SOCKET_DATA:
         note_data(event);
+        break;
+    case NB_EVENT_SESSION_IDLE:
+        if (!ignores_idle)
+            note("idle 0");
         break;
     case NB_EVENT_SOCKET_CLOSE:
         note("close %" PRIu64 "%s read=%" PRIu64 " written=%" PRIu64, event->target,
@@ -231,6 +242,16 @@ static void charge(struct nb_command *command)
     command->account = nb_account_ref(driver_account);
 }
 
+/* Of the next command. */
+static int given_fd = -1;
+static struct nb_actor_id given_lender;
+
+void driver_give(int fd, struct nb_actor_id lender)
+{
+    given_fd = fd;
+    given_lender = lender;
+}
+
 void driver_send(struct nb_actor_id to, uint32_t msgid, enum nb_method_index index, nb_handler *run,
                  const void *params)
 {
@@ -243,6 +264,10 @@ void driver_send(struct nb_actor_id to, uint32_t msgid, enum nb_method_index ind
     if (params)
         memcpy(&command->params, params, method->params->size);
     command->has_body = params != NULL;
+    command->fd = given_fd;
+    command->lender = given_lender;
+    given_fd = -1;
+    given_lender = NB_NOBODY;
     if (nb_shape_is_payload(method->params))
         charge(command);
     nb_send(driver_loop, to, &command->message);

@@ -27,6 +27,9 @@ extern void (*driver_on_event)(const struct nb_event_message *event); /* called 
 
 void driver_start(void);
 
+/* The journal has no lines "idle 0" from now on. */
+void driver_ignore_idle(void);
+
 /* As a session that is gone: stops all actors that were made, and hears nothing more. */
 void driver_leave(void);
 
@@ -48,6 +51,9 @@ struct nb_socket *driver_look(struct nb_actor_id id);
     driver_send(to, msgid, NB_METHOD_##METHOD, nb_on_##method, params)
 void driver_send(struct nb_actor_id to, uint32_t msgid, enum nb_method_index index, nb_handler *run,
                  const void *params);
+
+/* What the next command is to carry: a descriptor, which it takes (-1: none), and the actor that its handle names. */
+void driver_give(int fd, struct nb_actor_id lender);
 
 /* The usual ones. */
 void connect_to_port(struct nb_actor_id socket, uint32_t msgid, uint16_t port); /* of 127.0.0.1 */
