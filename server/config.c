@@ -2,6 +2,7 @@
 
 #include "block_list.h"
 #include "chunk.h"
+#include "fd_receive.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -86,6 +87,8 @@ static const struct {
     {"maxBlockLists", offsetof(struct nb_limits, max_block_lists), 1, 65536},
     {"maxRules", offsetof(struct nb_limits, max_rules), 1, 1 << 24},
     {"maxFileRules", offsetof(struct nb_limits, max_file_rules), 1, NB_BLOCK_LIST_MAX},
+    {"maxFdsPerFrame", offsetof(struct nb_limits, max_fds_per_frame), 1, NB_FDS_MAX},
+    {"maxFdsUnclaimed", offsetof(struct nb_limits, max_fds_unclaimed), 1, 4096},
     {"readChunk", offsetof(struct nb_limits, read_chunk), 1, NB_CHUNK_LARGE / 2},
     {"outHigh", offsetof(struct nb_limits, out_high), 4096, 1 << 30},
     {"outLow", offsetof(struct nb_limits, out_low), 0, 1 << 30},
@@ -232,7 +235,7 @@ static const struct setting {
      "time that clients get to finish at SIGTERM (default 5000)"},
     {"limit", NULL, false, set_limit_pair, "NAME=VALUE", "a limit of the protocol, such as maxSockets=1000"},
     {"allow-uid", NULL, false, set_allow_uid, "UID[:RIGHTS]",
-     "let another uid in; rights: unix, low-ports, bind"},
+     "let another uid in; rights: unix, low-ports, bind, fd=NAME"},
     {"block-list", NULL, false, set_block_list, "NAME=FILE", "a block list that every session can use"},
     {"deny-connect", NULL, true, set_deny_connect, "NAME", "no session connects to addresses on that list"},
     {"deny-accept", NULL, true, set_deny_accept, "NAME", "no server accepts from addresses on that list"},

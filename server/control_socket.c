@@ -87,6 +87,13 @@ static void drop_lock(struct nb_control_socket *control)
     control->lock = -1;
 }
 
+/* Sessions that agree on the feature fds let them in; to others they are not even sent, where the kernel can. */
+static void keep_descriptors_out(int fd)
+{
+    int off = 0;
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
+}
+
 int nb_control_socket_open(struct nb_control_socket *control, const char *path, mode_t mode,
                            const char **ret_reason)
 {
@@ -107,8 +114,10 @@ int nb_control_socket_open(struct nb_control_socket *control, const char *path, 
     }
     remove_stale(path);
     control->fd = nb_listen_unix(nb_slice_of(path), BACKLOG, mode, &control->identity);
-    if (control->fd >= 0)
+    if (control->fd >= 0) {
+        keep_descriptors_out(control->fd);
         return 0;
+    }
     status = control->fd;
     *ret_reason = status == UV_EADDRINUSE ? "something else is there" : "cannot listen";
     drop_lock(control);
@@ -118,6 +127,7 @@ int nb_control_socket_open(struct nb_control_socket *control, const char *path, 
 void nb_control_socket_inherit(struct nb_control_socket *control, int fd)
 {
     *control = (struct nb_control_socket){.fd = fd, .lock = -1};
+    keep_descriptors_out(fd);
 }
 
 void nb_control_socket_close(struct nb_control_socket *control)

@@ -5,6 +5,12 @@
 #include "listen.h"
 
 #include <stdbool.h>
+#include <sys/socket.h>
+
+/* Of Linux 6.16 and later: whether descriptors can be sent to a Unix socket. Connections inherit it. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 struct nb_control_socket {
     int fd; /* listening; -1: none, or given away */

@@ -5,6 +5,7 @@
 #include "control_socket.h"
 #include "hash.h"
 #include "host.h"
+#include "inherited.h"
 #include "list_keeper.h"
 #include "log.h"
 #include "memory.h"
@@ -423,6 +424,7 @@ int nb_daemon_run(const struct nb_config *config)
         return EXIT_FAILURE;
     int status = run(config, &control);
     nb_control_socket_close(&control);
+    nb_inherited_close();
     if (status < 0)
         fprintf(stderr, "netbroker: cannot start: %s\n", uv_strerror(status));
     return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

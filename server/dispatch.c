@@ -1,5 +1,6 @@
 /* From decoded requests to commands on their way to the right actor. */
 #include "block_list_actor.h"
+#include "foreign.h"
 #include "server.h"
 #include "session.h"
 #include "socket.h"
@@ -60,7 +61,9 @@ struct destination {
     struct nb_actor_id actor;
     uint64_t number; /* the target, or the number that the broker chose */
     struct nb_filter *filter; /* a share; of nb_session_find_list */
+    struct nb_named_socket socket; /* its fd is owned; of nb_session_find_socket */
 };
+
 static bool find_existing(struct nb_session *session, const struct nb_request *request,
                           struct destination *ret)
 {
@@ -267,7 +270,7 @@ static void charge(struct nb_session *session, struct nb_command *command)
 }
 
 static void send_command(struct nb_session *session, const struct nb_request *request,
-                         const struct destination *destination, struct nb_chunk *chunk)
+                         struct destination *destination, struct nb_chunk *chunk)
 {
     struct nb_loop *loop = session->actor.loop;
     struct nb_command *command = nb_command_new(loop);
@@ -283,6 +286,9 @@ static void send_command(struct nb_session *session, const struct nb_request *re
                                           .is_notification = request->is_notification};
     command->chunk = nb_chunk_ref(chunk);
     command->filter = nb_filter_ref(destination->filter);
+    command->lender = destination->socket.lender;
+    command->fd = destination->socket.fd;
+    destination->socket.fd = -1;
     command->payload_is_text = request->payload_is_text;
     command->has_body = request->has_body;
     memcpy(&command->params, &request->params, request->method->params->size);
@@ -307,17 +313,25 @@ static bool holds_frames(const struct nb_method *method)
     }
 }
 
+static bool find_everything(struct nb_session *session, const struct nb_request *request,
+                            struct destination *ret)
+{
+    return nb_session_find_list(session, request, &ret->filter) &&
+           nb_session_find_socket(session, request, &ret->socket) && find_destination(session, request, ret);
+}
+
 void nb_session_dispatch(struct nb_session *session, struct nb_request *request, struct nb_chunk *chunk)
 {
-    struct destination destination = {0};
+    struct destination destination = {.socket = {.fd = -1, .lender = NB_NOBODY}};
     if (is_in_place(session, request) && is_granted(session, request) && is_allowed(session, request) &&
         open_request(session, request)) {
-        if (nb_session_find_list(session, request, &destination.filter) &&
-            find_destination(session, request, &destination))
+        if (find_everything(session, request, &destination))
             send_command(session, request, &destination, chunk);
         else if (!request->is_notification)
             nb_pending_remove(&session->pending, request->msgid);
         nb_filter_unref(destination.filter);
+        if (destination.socket.fd >= 0)
+            nb_foreign_close(destination.socket.fd);
         session->holds_frames = holds_frames(request->method);
     }
     nb_chunk_unref(chunk);

@@ -7,11 +7,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+enum { NB_RIGHTS_FDS = 256 };
+
 /* What a uid other than the broker's own needs a rule for. */
 struct nb_rights {
     bool unix_paths; /* connect to and listen on Unix sockets */
     bool low_ports; /* connect to ports below 1024 */
     bool bind; /* listen, and choose a local address or port */
+    bool all_fds; /* any inherited descriptor */
+    char fds[NB_RIGHTS_FDS]; /* names of inherited descriptors, each with a blank behind it */
 };
 
 struct nb_uid_rule {
@@ -32,7 +36,7 @@ bool nb_policy_admits(const struct nb_policy *policy, uid_t uid, struct nb_right
 /* Adds a uid, or finds the one that is there; NULL: too many. Borrowed. */
 struct nb_uid_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid);
 
-/* Sets the rights named in a list such as "unix, bind"; false: a name is unknown. */
+/* Sets the rights named in a list such as "unix, bind, fd=web"; false: a name is unknown, or too much for the room. */
 bool nb_rights_parse(const char *names, struct nb_rights *ret_rights);
 
 /* What the request must not do, or NULL: static text for the ERR_NB_POLICY message. */

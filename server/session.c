@@ -93,6 +93,7 @@ static void finish(struct nb_session *session)
     nb_timer_finish(&session->timer);
     nb_session_poll_finish(session);
     nb_frame_input_finish(&session->input);
+    nb_unclaimed_free(session->unclaimed);
     nb_handles_finish(&session->handles);
     nb_pending_finish(&session->pending);
     nb_account_unref(session->account);
@@ -121,6 +122,7 @@ void nb_session_end(struct nb_session *session)
     nb_log(NB_LOG_INFO, "session ended", "session=%s frames_in=%llu frames_out=%llu", session->name,
            (unsigned long long)session->frames_in, (unsigned long long)session->frames_out);
     nb_session_stop_actors(session);
+    nb_session_drop_fds(session);
     nb_timer_stop(&session->poll_timer);
     if (!session->input_ended)
         nb_stream_start_reading(&session->stream);
@@ -414,6 +416,7 @@ static void on_failure(struct nb_stream *stream, int status, const char *syscall
 
 static const struct nb_stream_ops stream_ops = {
     .reserve = reserve,
+    .on_fds = nb_session_receive_fds,
     .on_bytes = on_bytes,
     .on_end = on_end,
     .on_sent = on_sent,

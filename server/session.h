@@ -17,6 +17,7 @@
 #include "session_limits.h"
 #include "stream.h"
 #include "timer.h"
+#include "unclaimed.h"
 
 #include <sys/socket.h>
 
@@ -41,6 +42,7 @@ struct nb_session {
     char name[24]; /* for logs */
 
     struct nb_frame_input input;
+    struct nb_unclaimed *unclaimed; /* owned; descriptors from the client; NULL: no feature fds */
     struct nb_handles handles;
     struct nb_pending pending;
 
@@ -132,6 +134,21 @@ void nb_session_dispatch(struct nb_session *session, struct nb_request *request,
  */
 bool nb_session_find_list(struct nb_session *session, const struct nb_request *request,
                           struct nb_filter **ret_filter);
+
+/* session_descriptors.c: feature fds. UV_ENOMEM. */
+int nb_session_accept_fds(struct nb_session *session);
+void nb_session_drop_fds(struct nb_session *session); /* takes no more, and closes what is left */
+void nb_session_receive_fds(struct nb_stream *stream, struct nb_fd_batch *batch);
+
+/* What a request names by its fields fd, fdName and handle. */
+struct nb_named_socket {
+    int fd; /* the caller's; -1: none */
+    struct nb_actor_id lender; /* or nobody */
+};
+
+/* session_descriptors.c: false: it was refused. */
+bool nb_session_find_socket(struct nb_session *session, const struct nb_request *request,
+                            struct nb_named_socket *ret_named);
 
 /* dispatch.c: answers a request that can't be started; takes nothing. */
 void nb_session_refuse(struct nb_session *session, const struct nb_request *request, struct nb_fault *fault);

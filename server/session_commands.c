@@ -66,6 +66,10 @@ static nb_Limits describe_limits(const struct nb_limits *limits)
         .max_rules = limits->max_rules,
         .has_read_chunk = true,
         .read_chunk = limits->read_chunk,
+        .has_max_fds_per_frame = true,
+        .max_fds_per_frame = limits->max_fds_per_frame,
+        .has_max_fds_unclaimed = true,
+        .max_fds_unclaimed = limits->max_fds_unclaimed,
         .has_out_high = true,
         .out_high = limits->out_high,
         .has_out_low = true,
@@ -95,6 +99,8 @@ static void grant_features(struct nb_session *session, const nb_Hello *hello)
     session->features = nb_features_asked(hello);
     if ((session->features & NB_FEATURE_GROUP) && join_group(session, hello->group) < 0)
         session->features &= ~(unsigned)NB_FEATURE_GROUP;
+    if ((session->features & NB_FEATURE_FDS) && nb_session_accept_fds(session) < 0)
+        session->features &= ~(unsigned)NB_FEATURE_FDS;
     session->account->has_flow = session->features & NB_FEATURE_FLOW;
 }
 
@@ -173,7 +179,7 @@ void nb_on_session_info(struct nb_actor *self, struct nb_command **command)
         .has_frames_out = true,
         .frames_out = session->frames_out,
         .has_fds_received = true,
-        .fds_received = 0,
+        .fds_received = session->unclaimed ? nb_unclaimed_received(session->unclaimed) : 0,
         .has_block_lists = true,
         .block_lists = account->block_lists,
     };

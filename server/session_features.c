@@ -9,6 +9,7 @@ static const struct {
 } rows[] = {
     {"flow", NB_FEATURE_FLOW},
     {"group", NB_FEATURE_GROUP},
+    {"fds", NB_FEATURE_FDS},
 };
 
 enum { COUNT = sizeof rows / sizeof *rows };

@@ -9,6 +9,7 @@
 enum nb_feature {
     NB_FEATURE_FLOW = 1 << 0, /* windows for the bytes of sockets, both ways */
     NB_FEATURE_GROUP = 1 << 1, /* listeners shared with others */
+    NB_FEATURE_FDS = 1 << 2, /* descriptors from the client */
 };
 
 /* Those that are asked for and known. */

@@ -18,6 +18,8 @@ struct nb_limits {
     uint32_t max_servers;
     uint32_t max_block_lists;
     uint32_t max_rules;
+    uint32_t max_fds_per_frame;
+    uint32_t max_fds_unclaimed;
     uint32_t read_chunk;
     uint32_t out_high, out_low;
     uint32_t unflushed_high; /* of a session without feature flow: it is not read above this */
@@ -34,7 +36,7 @@ struct nb_limits {
         .max_block_lists = 256, .max_rules = 65536, .max_file_rules = 10000000, .read_chunk = 64 << 10,      \
         .out_high = 1 << 20, .out_low = 256 << 10, .unflushed_high = 2 << 20, .stall_timeout = 60000,        \
         .read_window = 256 << 10, .write_window = 256 << 10, .session_write_window = 16 << 20,               \
-        .max_sessions = 1024,                                                                                \
+        .max_sessions = 1024, .max_fds_per_frame = 16, .max_fds_unclaimed = 64,                              \
     }
 
 static inline struct nb_scan_limits nb_limits_for_scan(const struct nb_limits *limits)

@@ -1,5 +1,7 @@
 #include "systemd.h"
 
+#include "inherited.h"
+
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,20 +27,33 @@ static bool is_control_socket(int fd)
            option_of(fd, SO_ACCEPTCONN) == 1;
 }
 
-/* Whether the index-th of a list of names with colons between is "control". */
-static bool is_named_control(const char *names, int index)
+/* The index-th of a list of names with colons between, which it borrows from; empty: it has none. */
+static struct nb_slice name_at(const char *names, int index)
 {
-    static const char wanted[] = "control";
     while (names && index--) {
         names = strchr(names, ':');
         names = names ? names + 1 : NULL;
     }
-    return names && strcspn(names, ":") == sizeof wanted - 1 && memcmp(names, wanted, sizeof wanted - 1) == 0;
+    return names ? (struct nb_slice){(const uint8_t *)names, strcspn(names, ":")} : nb_slice_of("");
+}
+
+static bool is_named_control(const char *names, int index)
+{
+    return nb_slice_is(name_at(names, index), "control");
+}
+
+/* One without a name, or of that one, can have been meant for nothing else. */
+static bool is_for_control(int count, const char *names)
+{
+    for (int i = 0; i < count; i++)
+        if (!name_at(names, i).length || is_named_control(names, i))
+            return true;
+    return false;
 }
 
 static int choose(int count, const char *names)
 {
-    int chosen = UV_EINVAL;
+    int chosen = is_for_control(count, names) ? UV_EINVAL : NONE;
     for (int i = 0; i < count; i++) {
         int fd = FIRST_FD + i;
         if (!is_control_socket(fd))
@@ -58,12 +73,23 @@ static int prepare(int fd)
     return fd;
 }
 
+static void hand_over_others(int count, const char *names, int chosen)
+{
+    for (int i = 0; i < count; i++) {
+        int fd = FIRST_FD + i;
+        if (fd != chosen && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && !nb_inherited_add(name_at(names, i), fd))
+            close(fd);
+    }
+}
+
 int nb_systemd_control_socket(void)
 {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
     if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) < 1)
         return NONE;
-    int fd = choose((int)strtol(count, NULL, 10), getenv("LISTEN_FDNAMES"));
+    const char *names = getenv("LISTEN_FDNAMES");
+    int fd = choose((int)strtol(count, NULL, 10), names);
+    hand_over_others((int)strtol(count, NULL, 10), names, fd);
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");

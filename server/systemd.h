@@ -5,7 +5,9 @@
 /*
  * The control socket that a service manager passed: the first inherited
  * listening Unix stream socket, or the one named "control"; the caller owns it.
- * -1: none was passed. UV_EINVAL: some were passed, but no such socket. Call it once.
+ * The others go to nb_inherited_add, by their names. -1: none was passed, or
+ * only such others. UV_EINVAL: something was passed for it, but is no such
+ * socket. Call it once.
  */
 int nb_systemd_control_socket(void);
 

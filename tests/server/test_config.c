@@ -115,7 +115,8 @@ START_TEST(every_setting_from_the_file)
     begin();
     ck_assert_int_eq(
         load_file("[netbroker]\nsocket = /run/a\nworkers = 3\nlog-level = debug\n"
-                  "stop-deadline = 70\n[limits]\nmaxWrite = 2048\nmaxElements = 70\nmaxText = 300\n"
+                  "stop-deadline = 70\n[limits]\nmaxFdsPerFrame = 3\nmaxFdsUnclaimed = 4\nmaxWrite = "
+                  "2048\nmaxElements = 70\nmaxText = 300\n"
                   "maxPending = 5\nmaxSockets = 6\nmaxServers = 7\nreadChunk = 8\noutHigh = 9000\n"
                   "outLow = 10\nunflushedHigh = 9001\nstallTimeout = 12\nmaxSessions = 13\n"
                   "readWindow = 0\nwriteWindow = 14\nsessionWriteWindow = 15\n"
@@ -128,6 +129,8 @@ START_TEST(every_setting_from_the_file)
     ck_assert_int_eq(config.log_level, NB_LOG_DEBUG);
     ck_assert_uint_eq(config.stop_deadline, 70);
     const struct nb_limits *limits = &config.limits;
+    ck_assert_uint_eq(limits->max_fds_per_frame, 3);
+    ck_assert_uint_eq(limits->max_fds_unclaimed, 4);
     ck_assert_uint_eq(limits->max_write, 2048);
     ck_assert_uint_eq(limits->max_frame, 2048 + 65536);
     ck_assert_uint_eq(limits->max_elements, 70);

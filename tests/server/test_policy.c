@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const struct nb_rights all = {.unix_paths = true, .low_ports = true, .bind = true};
+static const struct nb_rights all = {.unix_paths = true, .low_ports = true, .bind = true, .all_fds = true};
 static const struct nb_rights none;
 
 START_TEST(the_brokers_own_uid_may_do_everything)
@@ -55,6 +55,22 @@ START_TEST(rights_are_a_list_of_names)
     ck_assert(!nb_rights_parse("uni", &rights));
     ck_assert(!nb_rights_parse("Bind", &rights));
     ck_assert(!rights.bind); /* untouched */
+}
+END_TEST
+
+START_TEST(inherited_descriptors_are_named_one_by_one)
+{
+    struct nb_rights rights = none;
+    char long_name[NB_RIGHTS_FDS + 8] = "fd=";
+    ck_assert(nb_rights_parse("fd=web, bind fd=a-b.socket", &rights));
+    ck_assert(rights.bind && !rights.all_fds);
+    ck_assert_str_eq(rights.fds, "web a-b.socket ");
+    memset(long_name + 3, 'x', NB_RIGHTS_FDS - 2);
+    ck_assert(nb_rights_parse(long_name, &rights));
+    memset(long_name + 3, 'x', NB_RIGHTS_FDS - 1);
+    ck_assert(!nb_rights_parse(long_name, &rights)); /* no room */
+    ck_assert(!nb_rights_parse("fd=", &rights));
+    ck_assert(!nb_rights_parse("fd", &rights));
 }
 END_TEST
 
@@ -140,6 +156,24 @@ START_TEST(listening)
 }
 END_TEST
 
+START_TEST(sockets_that_are_there)
+{
+    const nb_ServerListen fd = {.has_fd = true}, handle = {.has_handle = true};
+    struct nb_rights web = none, others = none;
+    nb_rights_parse("fd=other fd=web", &web);
+    nb_rights_parse("unix, low-ports, bind, fd=we, fd=webb", &others);
+    expect_of_listen(fd, none, NULL); /* whoever sends it might bind it */
+    expect_of_listen(handle, none, NULL);
+    expect_of_listen((nb_ServerListen){.fd_name = nb_slice_of("web")}, web, NULL);
+    expect_of_listen((nb_ServerListen){.fd_name = nb_slice_of("web")}, others, "inherited");
+    expect_of_listen((nb_ServerListen){.fd_name = nb_slice_of("")}, none, "inherited");
+    ask(NB_METHOD_SOCKET_CREATE);
+    request.params.socket_create.fd_name = nb_slice_of("web");
+    expect_objection(none, "inherited");
+    expect_objection(web, NULL);
+}
+END_TEST
+
 START_TEST(the_rest_needs_no_right)
 {
     for (int index = 0; index < NB_METHOD_COUNT; index++) {
@@ -158,8 +192,10 @@ int main(void)
         a_rule_takes_nothing_from_the_brokers_own_uid,
         others_need_a_rule,
         rights_are_a_list_of_names,
+        inherited_descriptors_are_named_one_by_one,
         connecting,
         listening,
+        sockets_that_are_there,
         the_rest_needs_no_right,
         NULL,
     };

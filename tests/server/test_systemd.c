@@ -1,3 +1,4 @@
+#include "inherited.h"
 #include "suite.h"
 #include "systemd.h"
 
@@ -135,6 +136,48 @@ START_TEST(other_kinds_are_refused)
 }
 END_TEST
 
+/* Those that nobody meant for it are there under their names. */
+static int open_named(const enum kind *kinds, unsigned count, const char *names, const char *name)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)choose_in_child(kinds, count, NULL, names);
+        int fd = nb_inherited_open(nb_slice_of(name));
+        int type = -1;
+        socklen_t length = sizeof type;
+        bool is_socket = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &type, &length) == 0;
+        _exit(fd < 0 ? NOTHING : is_socket ? type : 0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+START_TEST(others_are_there_by_their_names)
+{
+    const enum kind kinds[] = {TCP, LISTENING, ORDINARY_FILE, LISTENING};
+    ck_assert_int_eq(open_named(kinds, 4, "web:control:file:more", "web"), AF_INET);
+    ck_assert_int_eq(open_named(kinds, 4, "web:control:file:more", "more"), AF_UNIX);
+    ck_assert_int_eq(open_named(kinds, 4, "web:control:file:more", "file"), 0);
+    ck_assert_int_eq(open_named(kinds, 4, "web:control:file:more", "control"), NOTHING);
+    ck_assert_int_eq(open_named(kinds, 4, "web:control:file:more", "we"), NOTHING);
+    ck_assert_int_eq(open_named(kinds, 4, "web:control:file:more", ""), NOTHING);
+    ck_assert_int_eq(open_named(kinds, 4, "web::", ""), NOTHING);
+}
+END_TEST
+
+START_TEST(without_one_for_control_the_daemon_makes_its_own)
+{
+    ck_assert_int_eq(CHOOSE(NULL, "web", TCP), NOTHING);
+    ck_assert_int_eq(CHOOSE(NULL, "web:file", TCP, ORDINARY_FILE), NOTHING);
+    ck_assert_int_eq(CHOOSE(NULL, "web:control", TCP, TCP), REFUSED);
+    ck_assert_int_eq(CHOOSE(NULL, "web", TCP, TCP), REFUSED);
+    const enum kind kinds[] = {TCP};
+    ck_assert_int_eq(open_named(kinds, 1, "web", "web"), AF_INET);
+}
+END_TEST
+
 START_TEST(what_is_for_another_process_is_not_ours)
 {
     ck_assert_int_eq(CHOOSE("1", NULL, LISTENING), NOTHING);
@@ -234,6 +277,8 @@ int main(void)
         the_first_that_is_one_is_taken,
         the_one_of_that_name_is_taken,
         other_kinds_are_refused,
+        others_are_there_by_their_names,
+        without_one_for_control_the_daemon_makes_its_own,
         what_is_for_another_process_is_not_ours,
         without_the_variables_there_is_nothing,
         a_manager_at_a_path_is_told,

@@ -3,6 +3,7 @@
 #include "log.h"
 #include "notation.h"
 #include "resolver.h"
+#include "sockets.h"
 #include "turns.h"
 
 #include <check.h>
@@ -135,7 +136,8 @@ void client_open_as(struct client *client, struct nb_rights rights)
 
 void client_open(struct client *client)
 {
-    client_open_as(client, (struct nb_rights){.unix_paths = true, .low_ports = true, .bind = true});
+    client_open_as(client,
+                   (struct nb_rights){.unix_paths = true, .low_ports = true, .bind = true, .all_fds = true});
 }
 
 void client_close(struct client *client)
@@ -177,6 +179,35 @@ void client_send(struct client *client, const char *format, ...)
     struct nb_slice frame = notation(text);
     client_send_bytes(client, frame.data, frame.length);
     free((void *)frame.data);
+}
+
+/* Room for the descriptors and the first byte is room for a byte; the rest may take its time. */
+static void send_bytes_and_fds(struct client *client, struct nb_slice frame, const int *fds, unsigned count)
+{
+    ssize_t sent;
+    while ((sent = send_with_fds(client->fd, frame.data, frame.length, fds, count)) == -EAGAIN)
+        turn_until_ready(broker_loop, client->fd, POLLOUT);
+    if (sent > 0)
+        client_send_bytes(client, frame.data + sent, frame.length - (size_t)sent);
+}
+
+void client_send_fds(struct client *client, const int *fds, unsigned count, const char *format, ...)
+{
+    char text[FRAME_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    ck_assert_int_lt(length, sizeof text);
+    struct nb_slice frame = notation(text);
+    send_bytes_and_fds(client, frame, fds, count);
+    free((void *)frame.data);
+}
+
+void client_open_for_fds(struct client *client)
+{
+    client_open(client);
+    client_ask(client, "[0,0,'session.hello',[0,{'features':['fds']}]]", "[1,0,nil,{*'features':['fds']*");
 }
 
 void client_send_write(struct client *client, uint64_t socket, const void *data, size_t length)

@@ -57,6 +57,13 @@ void client_close(struct client *client);
 void client_send(struct client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void client_send_bytes(struct client *client, const void *data, size_t length);
 
+/* The same with descriptors, of which the caller keeps its own: they go with the first byte. */
+void client_send_fds(struct client *client, const int *fds, unsigned count, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A session that has agreed on the feature fds. */
+void client_open_for_fds(struct client *client);
+
 /* A socket.write notification of that many bytes. */
 void client_send_write(struct client *client, uint64_t socket, const void *data, size_t length);
 
