@@ -17,6 +17,10 @@ class Tap:
         if frame[0] == 2:
             self._follow(frame[1], frame[2])
 
+    def opened(self, target):
+        """A socket was made from a descriptor: it is open without a connect."""
+        self._state[target] = "open"
+
     def _follow(self, name, params):
         actor, verb = name.split(".")
         if name == "server.connection":

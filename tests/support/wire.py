@@ -62,6 +62,14 @@ class Session:
         self.send_bytes(request_frame(msgid, method, target, body, options))
         return msgid
 
+    def send_fds(self, fds, method, target=0, body=ABSENT):
+        """As send; the descriptors go with the first byte, and the caller keeps its own."""
+        msgid = next(self._msgids)
+        frame = request_frame(msgid, method, target, body)
+        sent = socket.send_fds(self.socket, [frame], fds)
+        self.send_bytes(frame[sent:])
+        return msgid
+
     def notify(self, method, target=0, body=ABSENT, options=ABSENT):
         self.send_bytes(notification_frame(method, target, body, options))
 
