@@ -435,6 +435,20 @@ def test_a_handle_is_shared(session):
         assert (error["code"], error["argument"]) == ("ERR_INVALID_ARG_VALUE", "handle")
 
 
+def test_a_handle_of_a_shared_listener(connect_session):
+    first, second = connect_session(), connect_session()
+    for member in (first, second):
+        member.request("session.hello", 0, {"features": ["group"], "group": "handles"})
+        member.request("server.create", 1)
+        port = member.request("server.listen", 1, {"port": 0, "host": peers.LOOPBACK})["port"]
+    second.request("server.create", 3)
+    assert second.request("server.listen", 3, {"handle": {"server": 1}})["port"] == port
+    for member in (first, second):
+        member.request("server.close", 1)
+    with peers.dial(port):
+        second.expect_event("server.connection", 3)
+
+
 def test_a_handle_of_a_socket(session):
     session.request("server.create", 1)
     session.request("server.create", 3)
