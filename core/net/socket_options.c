@@ -16,11 +16,17 @@ static const double TIMEOUT_MAX = 2147483647; /* ms; Node's timers go no further
 
 /* ---- the idle timeout ---- */
 
+/* The timeout as the timer can keep it; the property stays as it was set. */
+static uint64_t idle_limit(const struct nb_socket *socket)
+{
+    return socket->timeout < 1 ? 1 : (uint64_t)fmin(socket->timeout, TIMEOUT_MAX);
+}
+
 static void on_idle(struct nb_timer *timer)
 {
     struct nb_socket *socket = (struct nb_socket *)((char *)timer - offsetof(struct nb_socket, timer));
     uint64_t idle = nb_loop_now(socket->actor.loop) - socket->last_active;
-    uint64_t limit = (uint64_t)socket->timeout;
+    uint64_t limit = idle_limit(socket);
     if (idle < limit)
         nb_timer_start(timer, socket->actor.loop, limit - idle, on_idle);
     else
@@ -34,13 +40,13 @@ void nb_socket_touch(struct nb_socket *socket)
         return;
     socket->last_active = nb_loop_now(socket->actor.loop);
     if (!nb_timer_is_running(&socket->timer))
-        nb_timer_start(&socket->timer, socket->actor.loop, (uint64_t)socket->timeout, on_idle);
+        nb_timer_start(&socket->timer, socket->actor.loop, idle_limit(socket), on_idle);
 }
 
 /* The only start that may lack memory: those at signs of life use the timer that is there. */
 static struct nb_failure *begin_waiting(struct nb_socket *socket)
 {
-    if (nb_timer_start(&socket->timer, socket->actor.loop, (uint64_t)socket->timeout, on_idle) < 0) {
+    if (nb_timer_start(&socket->timer, socket->actor.loop, idle_limit(socket), on_idle) < 0) {
         socket->timeout = 0;
         return nb_failure_system(UV_ENOMEM, "setTimeout");
     }
@@ -54,9 +60,7 @@ struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeou
 {
     if (!(timeout >= 0) || isinf(timeout))
         return nb_failure_timeout(timeout);
-    socket->timeout = timeout > TIMEOUT_MAX ? TIMEOUT_MAX : timeout;
-    if (timeout > 0 && timeout < 1)
-        socket->timeout = 1;
+    socket->timeout = timeout;
     nb_timer_stop(&socket->timer);
     return socket->timeout > 0 ? begin_waiting(socket) : NULL;
 }
