@@ -58,7 +58,8 @@ function watchSocket(id, socket) {
   socket.on('end', () => tell('end'));
   socket.on('timeout', () => tell('timeout'));
   socket.on('error', (error) => tell('error', errorMap(error)));
-  socket.on('close', (hadError) => tell('close', {
+  // One that never had a handle does not say whether there was an error.
+  socket.on('close', (hadError = socket.errored !== null) => tell('close', {
     hadError, bytesRead: socket.bytesRead, bytesWritten: socket.bytesWritten,
   }));
 }
@@ -70,18 +71,21 @@ function newSocket(id, body = {}) {
   return socket;
 }
 
+const closed = () => Object.assign(new Error('Socket is closed'), { code: 'ERR_SOCKET_CLOSED' });
+
 // Answers once, by what comes first.
 function answerWhenConnected(socket, answer, extra) {
   socket.once('ready', () => answer.result({ ...extra, ...endpoints(socket) }));
   socket.once('error', answer.error);
+  socket.once('close', () => answer.error(closed())); // destroyed on the way
 }
 
 function info(socket) {
   return {
     readyState: socket.readyState, pending: socket.pending, connecting: socket.connecting, destroyed: socket.destroyed,
     paused: socket.isPaused(), timeout: socket.timeout, bytesRead: socket.bytesRead, bytesWritten: socket.bytesWritten,
-    bufferSize: socket.bufferSize, writableHighWaterMark: socket.writableHighWaterMark,
-    writableNeedDrain: socket.writableNeedDrain, ...endpoints(socket), allowHalfOpen: socket.allowHalfOpen,
+    bufferSize: socket.writableLength, writableHighWaterMark: socket.writableHighWaterMark,
+    writableNeedDrain: socket.writableNeedDrain, ...(socket.destroyed || socket.connecting ? {} : endpoints(socket)), allowHalfOpen: socket.allowHalfOpen,
     encoding: socket.readableEncoding ?? undefined,
   };
 }
@@ -149,7 +153,7 @@ function newServer(id, { maxConnections, ...body } = {}) {
 const handleOf = ({ handle, ...body }) => (handle ? actors.get(handle.server ?? handle.socket) : body);
 
 const serverCommands = {
-  listen(server, answer, body = {}) {
+  listen(server, answer, body) {
     const settle = (done) => {
       server.off('listening', listening);
       server.off('error', failed);
@@ -157,7 +161,8 @@ const serverCommands = {
     };
     const listening = () => settle(() => answer.result(addressOf(server)));
     const failed = (error) => settle(() => answer.error(error));
-    server.listen(handleOf(body));
+    if (body === undefined) server.listen();
+    else server.listen(handleOf(body));
     server.once('listening', listening);
     server.once('error', failed);
   },
@@ -168,7 +173,8 @@ const serverCommands = {
   address: addressOf,
   set: (server, answer, { maxConnections }) => { server.maxConnections = maxConnections; },
   info: (server) => ({
-    listening: server.listening, maxConnections: server.maxConnections, connections: server._connections, ...addressOf(server),
+    listening: server.listening, maxConnections: server.maxConnections, connections: server._connections,
+    ...(server.listening ? addressOf(server) : {}),
   }),
   ref: (server) => { server.ref(); },
   unref: (server) => { server.unref(); },
@@ -187,7 +193,7 @@ const listCommands = {
   },
   addSubnet: (list, answer, { net: address, prefix, type }) => { list.addSubnet(address, prefix, type); },
   check: (list, answer, { address, type }) => list.check(address, type),
-  rules: (list) => ({ rules: list.rules }),
+  rules: (list) => list.rules,
   release: () => {},
 };
 

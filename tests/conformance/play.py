@@ -3,8 +3,9 @@
     log = play(scenario, side)     # raises Mismatch, with file and line, where the side does something else
 
 Names of a scenario that are bound from the start: $dir, a directory of its own, and $path107 and $path108, paths in it
-of just that many bytes.
+of just that many bytes; $somaxconn, the system's limit of a backlog.
 """
+import pathlib
 import re
 import tempfile
 from typing import Any, NamedTuple
@@ -20,8 +21,8 @@ CREATING = {"net.createConnection": "socket", "net.connect": "socket", "socket.c
             "net.createServer": "server", "blockList.create": "blockList"}
 ALWAYS = ("net", "session")
 PORTS = {"port", "localPort", "remotePort"}
-IDS = {"id", "socket", "server"}
-OURS = {"argument", "limit", "target", "peer", "method", "msgid"}  # fields that Node does not have
+IDS = {"id", "socket"}
+OURS = {"argument", "limit", "target", "peer", "method", "msgid", "kind", "refed", "server"}  # fields that Node does not have
 FIRST_UNFIXED_PORT = 1024
 SILENCE = 0.15  # seconds in which nothing may come
 
@@ -55,7 +56,8 @@ def play(scenario, side):
 class Player:
     def __init__(self, scenario, side, folder):
         self._scenario, self._side = scenario, side
-        self._names = {"dir": folder, "path107": padded(folder, 107), "path108": padded(folder, 108)}
+        self._names = {"dir": folder, "path107": padded(folder, 107), "path108": padded(folder, 108),
+                       "somaxconn": int(pathlib.Path("/proc/sys/net/core/somaxconn").read_text())}
         self._peers, self._actors, self._open = {"file": Files()}, {}, {}
         self._log, self._next_id, self._last = [], 1, None
 
@@ -135,7 +137,7 @@ class Player:
         return self._actors[label]
 
     def _reply(self, step):
-        session, msgid = self._last
+        session, msgid = self._late(step) if step.of else self._last
         if session is None:
             error, result = None, msgid
         else:
@@ -148,8 +150,14 @@ class Player:
         self._compare(step.pattern, error if step.fails else result)
         self._enter(step, ("! " if step.fails else "= ") + self._shown(error if step.fails else result))
 
+    def _late(self, step):
+        """The oldest command of that label and method that is still without a reply."""
+        for request, command in self._open.items():
+            if (command.label, command.method) == step.of:
+                return request
+        raise Mismatch(f"{' '.join(step.of)} is not open")
+
     def _compare(self, pattern, value):
-        # {} stands for whatever a command answers that has nothing to say
         if pattern is not None and (found := difference(pattern, value, self._names)):
             raise Mismatch(found + f", in {show(value)}")
 
@@ -176,7 +184,7 @@ class Player:
             if event.name == "data":
                 data = body if not data else data + body
                 body = data
-            if event.name != "data" or len(data) >= self._size_of(event.pattern):
+            if event.name != "data" or size_of(data) >= self._size_of(event.pattern):
                 self._compare(event.pattern, body)
                 texts[at] = f"{event.name} {self._shown(body)}"
                 waiting.remove((at, event))
@@ -197,7 +205,7 @@ class Player:
 
     def _size_of(self, pattern):
         wanted = fill(pattern, self._names) if pattern not in (None, notation.ANYTHING) else b""
-        return len(wanted.encode() if isinstance(wanted, str) else wanted)
+        return size_of(wanted)
 
     def _expect_silence(self, actor):
         try:
@@ -243,7 +251,7 @@ class Player:
         if frame[0] == 1 and frame[2] is not None and (session, frame[1]) in self._open:
             step = self._open[session, frame[1]]
             raise Mismatch(self._report(step, f"failed with {show(frame[2])}"))
-        if frame[0] == 2 and frame[1].partition(".")[2] not in self._scenario.ignore:
+        if frame[0] == 2 and frame[1] != "session.idle" and frame[1].partition(".")[2] not in self._scenario.ignore:
             label = next((label for label, actor in self._actors.items() if actor.target == frame[2][0]), frame[2][0])
             raise Mismatch(f"{place}: {self._side.name}: at the end there is also {label} < {frame[1]} "
                            f"{' '.join(map(show, frame[2][1:]))}")
@@ -273,6 +281,11 @@ class Player:
         return Mark(f"${name}" if name else "<port>")
 
 
+
+
+def size_of(data):
+    """In bytes, of text too."""
+    return len(data.encode() if isinstance(data, str) else data)
 
 
 def padded(folder, size):

@@ -7,7 +7,7 @@ A mistake in a file is raised as ScenarioError, with the file and the line.
 import dataclasses
 import pathlib
 import re
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 from notation import Mistake, Tokens, read_value
 
@@ -17,7 +17,7 @@ HEADERS = {"rows", "differs", "only", "ignore"}
 SIDES = ("broker", "node")
 ROW = re.compile(r"[A-Z]+-\d\d")
 MARKED = re.compile(r"(broker|node)\s*\|\s*(.*)")
-ACTING = re.compile(r"(\w+(?:@\w+)?)\s*([<>])\s*(.*)")
+ACTING = re.compile(r"(\w+(?:@\w+)?)\s*([<>=!])\s*(.*)")
 HEADER = re.compile(r"([a-z]+):\s*(.*)")
 
 
@@ -50,6 +50,7 @@ class Command(Step):
 class Reply(Step):
     fails: bool
     pattern: Any  # None: anything
+    of: Optional[Tuple[str, str]] = None  # label and method of an earlier command; None: the one in the line before
 
 
 @dataclasses.dataclass
@@ -177,6 +178,8 @@ class Reader:
         acting = ACTING.fullmatch(line)
         if acting and acting[2] == ">":
             step = read_command(common, acting[1], Tokens(acting[3]))
+        elif acting and acting[2] in "=!":
+            step = read_reply(common, acting[2], Tokens(acting[3]), acting[1])
         elif acting:
             step = Events(*common, acting[1], read_groups(Tokens(acting[3])))
         elif line[0] in "=!":
@@ -187,14 +190,11 @@ class Reader:
 
     def _read_reply(self, common, line):
         steps = [step for step in self.blocks[-1].steps if common[2] in (None, step.side) or not step.side]
-        if not steps or not isinstance(steps[-1], (Command, Reply)):
+        if not steps or not isinstance(steps[-1], (Command, Reply)) or getattr(steps[-1], "of", None):
             raise Mistake("a reply without its command in the line above")
         if isinstance(steps[-1], Reply) and steps[-1].side in (None, common[2]):
             raise Mistake("a second reply to one command")
-        tokens = Tokens(line[1:])
-        pattern = read_error(tokens) if line[0] == "!" else read_optional(tokens)
-        tokens.finish()
-        return Reply(*common, line[0] == "!", pattern)
+        return read_reply(common, line[0], Tokens(line[1:]))
 
 
 def read_rows(text):
@@ -214,6 +214,18 @@ def read_command(common, label, tokens):
         values.append(read_value(tokens))
     tokens.finish()
     return Command(*common, label, method, values)
+
+
+def read_reply(common, mark, tokens, label=None):
+    of = None
+    if label:
+        kind, method = tokens.take()
+        if kind != "word":
+            raise Mistake(f"{method!r} where the command should be to which this is the reply")
+        of = (label, method)
+    pattern = read_error(tokens) if mark == "!" else read_optional(tokens)
+    tokens.finish()
+    return Reply(*common, mark == "!", pattern, of)
 
 
 def read_groups(tokens):

@@ -9,6 +9,7 @@ Frames to and from Node are those of the protocol, as one line of JSON each.
 import base64
 import json
 import math
+import os
 import pathlib
 import socket
 import subprocess
@@ -48,7 +49,8 @@ class NodeSide:
     def __init__(self, node):
         """Starts the driver under the given Node; `end` ends it."""
         ours, theirs = socket.socketpair()
-        self._process = subprocess.Popen([node, HERE / "driver.js"], stdin=theirs, stdout=theirs)
+        self._process = subprocess.Popen([node, HERE / "driver.js"], stdin=theirs, stdout=theirs,
+                                         env={**os.environ, "NODE_NO_WARNINGS": "1"})
         theirs.close()
         self._session = NodeSession(ours)
         self.pid = self._process.pid
