@@ -10,8 +10,8 @@
 #include "command.h"
 #include "descriptor.h"
 #include "listen.h"
+#include "membership.h"
 #include "resolver.h"
-#include "shared_listener.h"
 #include "socket.h"
 
 /*

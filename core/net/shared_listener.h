@@ -17,20 +17,14 @@
 #ifndef NB_SHARED_LISTENER_H
 #define NB_SHARED_LISTENER_H
 
-#include "account.h"
+#include "actor.h"
 #include "endpoint.h"
+#include "group.h"
 #include "listen.h"
 
 #include <stdbool.h>
 
-/* A server's place in a shared listener; embedded in the server. All zero: none. */
-struct nb_membership {
-    struct nb_membership *next; /* of the same session */
-    struct nb_shared_listener *listener; /* NULL: no member */
-    uint64_t serial; /* of this membership, among all that the listener ever had */
-    struct nb_message *leave; /* owned; there while a member, as leaving must not fail */
-    struct nb_message *ready; /* owned; there while the listener waits for the word */
-};
+struct nb_acceptor;
 
 enum nb_verdict {
     NB_VERDICT_NONE, /* on its way to the member */
@@ -76,36 +70,54 @@ struct nb_listener_failure {
 };
 extern const struct nb_message_class nb_listener_failure_class;
 
+/* A member's place in the ring; comes as the message that it joins. */
+struct nb_member {
+    struct nb_message message;
+    struct nb_member *next;
+    struct nb_actor_id server;
+    uint64_t serial;
+    struct nb_joined *joined; /* owned; NULL once it was sent */
+    unsigned offers; /* not answered yet */
+    enum nb_verdict last; /* TAKEN: it takes connections; BUSY or FULL: since it said so */
+};
+
+struct nb_ready {
+    struct nb_message message;
+    uint64_t serial;
+};
+extern const struct nb_message_class nb_join_class, nb_ready_class;
+
+/* The fields are private to shared_listener.c and membership.c. */
+struct nb_shared_listener {
+    struct nb_actor actor;
+    struct nb_group *group; /* a share */
+
+    /* Guarded by the group's lock. */
+    struct nb_shared_listener *next;
+    unsigned members; /* those on their way to it or from it included */
+    uint64_t joins;
+    bool is_listed;
+
+    /* Not changed once others can see it. */
+    struct nb_endpoint wanted;
+    bool is_default_host;
+    struct nb_listening listening;
+
+    struct nb_acceptor *acceptor; /* owned; NULL once it is of no use */
+    bool is_paused;
+    struct nb_member *turn; /* owned; whose turn it is, in a ring; NULL: nobody is there */
+    struct nb_offer *returned, **last_returned; /* owned; connections that were not taken */
+};
+
 /*
- * Makes the actor a member of its group's listener on that target, which is
- * opened unless there is one that the session is no member of yet. The account
- * is the actor's. 0: nb_joined comes. Negative errno: of nb_listen, or UV_ENOMEM.
+ * A listener on what listens, which it takes, in the group; the group's lock is
+ * held. It has no member yet: who made it must become one. NULL: no memory.
  */
-int nb_membership_join(struct nb_membership *membership, struct nb_actor *member, struct nb_account *account,
-                       struct nb_listen_target *target);
+struct nb_shared_listener *nb_shared_listener_new(struct nb_loop *loop, struct nb_group *group,
+                                                  const struct nb_listen_target *wanted,
+                                                  const struct nb_listening *listening);
 
-/* Where the listener listens. */
-const struct nb_listening *nb_membership_listening(const struct nb_membership *membership);
-
-/* True when the message is to a membership that holds still. */
-static inline bool nb_membership_is_current(const struct nb_membership *membership, uint64_t serial)
-{
-    return membership->listener && membership->serial == serial;
-}
-
-/* A further descriptor of the listening socket, the caller's; negative errno. */
-int nb_membership_duplicate(const struct nb_membership *membership);
-
-/* Leaves; offers that are on their way must go back, and nb_leave comes. */
-void nb_membership_leave(struct nb_membership *membership, struct nb_account *account);
-
-/* Sends the offer back; takes it. Before BUSY and FULL: nb_membership_promise_ready. */
+/* Sends the offer back; takes it. */
 void nb_offer_answer(struct nb_loop *loop, struct nb_offer *offer, enum nb_verdict verdict);
-
-/* UV_ENOMEM: can't be promised. */
-int nb_membership_promise_ready(struct nb_membership *membership, struct nb_loop *loop);
-
-/* Says so, if it was promised. */
-void nb_membership_say_ready(struct nb_membership *membership, struct nb_loop *loop);
 
 #endif
