@@ -122,6 +122,15 @@ static const char *object_to_listen(const struct nb_rights *rights, const nb_Ser
     return NULL;
 }
 
+static const char *object_to_bind(const struct nb_rights *rights, const nb_SocketBind *params)
+{
+    if (!rights->bind)
+        return "Binding is not allowed to this uid";
+    if (params->port && params->port < LOW_PORTS && !rights->low_ports)
+        return "Ports below 1024 are not allowed to this uid";
+    return NULL;
+}
+
 const char *nb_policy_objection(const struct nb_rights *rights, const struct nb_request *request)
 {
     switch (request->method->index) {
@@ -131,6 +140,8 @@ const char *nb_policy_objection(const struct nb_rights *rights, const struct nb_
         return object_to_connect(rights, &request->params.create_connection.connect);
     case NB_METHOD_SOCKET_CREATE:
         return object_to_descriptor(rights, request->params.socket_create.fd_name);
+    case NB_METHOD_SOCKET_BIND:
+        return object_to_bind(rights, &request->params.socket_bind);
     case NB_METHOD_SERVER_LISTEN:
         return object_to_listen(rights, &request->params.server_listen);
     default:

@@ -28,7 +28,7 @@ static int set_options(int fd, const struct nb_listen_target *target)
     return status;
 }
 
-int nb_listen_tcp(const struct nb_listen_target *target)
+int nb_bind_tcp(const struct nb_listen_target *target)
 {
     struct sockaddr_storage storage;
     socklen_t length = nb_endpoint_to_sockaddr(&target->address, &storage);
@@ -36,9 +36,15 @@ int nb_listen_tcp(const struct nb_listen_target *target)
     if (fd < 0)
         return -errno;
     int status = set_options(fd, target);
-    if (status < 0)
-        return close_with(fd, status);
-    if (bind(fd, (struct sockaddr *)&storage, length) < 0 || listen(fd, target->backlog) < 0)
+    if (status == 0 && bind(fd, (struct sockaddr *)&storage, length) < 0)
+        status = -errno;
+    return status < 0 ? close_with(fd, status) : fd;
+}
+
+int nb_listen_tcp(const struct nb_listen_target *target)
+{
+    int fd = nb_bind_tcp(target);
+    if (fd >= 0 && listen(fd, target->backlog) < 0)
         return close_with(fd, -errno);
     return fd;
 }

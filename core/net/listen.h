@@ -43,8 +43,9 @@ int nb_listen(struct nb_listen_target *target, struct nb_listening *ret_listenin
 /* Removes its socket file, if it has one, unless another has taken its name since. */
 void nb_listening_unlink(const struct nb_listening *listening);
 
-/* A listening TCP socket, or negative errno; the caller owns it. SO_REUSEADDR is set before bind. */
+/* A listening TCP socket, or one that is only bound; negative errno; the caller owns it. SO_REUSEADDR is set before bind. */
 int nb_listen_tcp(const struct nb_listen_target *target);
+int nb_bind_tcp(const struct nb_listen_target *target);
 
 /*
  * The same on a path of at most NB_PATH_MAX bytes without NUL. The file gets

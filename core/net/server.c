@@ -191,6 +191,9 @@ static void leave(struct nb_server *server)
 static struct nb_failure *apply_create(struct nb_server *server, const nb_ServerCreate *params)
 {
     struct nb_accept_options *accepted = &server->accepted;
+    struct nb_failure *failure = nb_options_check(&params->socket_options, "options.socketOptions.");
+    if (failure)
+        return failure;
     if (params->has_read_chunk && !params->read_chunk)
         return nb_failure_range("options.readChunk", ">= 1", 0);
     if (params->has_read_chunk && params->read_chunk < accepted->read_chunk)
@@ -203,9 +206,12 @@ static struct nb_failure *apply_create(struct nb_server *server, const nb_Server
         accepted->high_water_mark = params->high_water_mark;
     accepted->allow_half_open = params->allow_half_open;
     accepted->pause_on_connect = params->pause_on_connect;
-    accepted->no_delay = params->no_delay;
-    accepted->keep_alive = params->keep_alive;
-    accepted->keep_alive_delay = nb_keep_alive_seconds(params->keep_alive_initial_delay);
+    nb_options_take(&accepted->options, &params->socket_options);
+    if (params->has_no_delay)
+        nb_options_want(&accepted->options, NB_OPTION_NO_DELAY, params->no_delay);
+    if (params->keep_alive)
+        nb_options_want_keep_alive(&accepted->options, true,
+                                   nb_keep_alive_seconds(params->keep_alive_initial_delay));
     server->has_max_connections = params->has_max_connections;
     server->max_connections = params->max_connections;
     return NULL;

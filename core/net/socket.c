@@ -55,9 +55,7 @@ struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, ui
     socket->is_pipe = options->is_pipe;
     socket->allow_half_open = options->allow_half_open;
     socket->is_paused = options->pause_on_connect;
-    socket->no_delay = options->no_delay;
-    socket->keep_alive = options->keep_alive;
-    socket->keep_alive_delay = options->keep_alive_delay;
+    socket->options = options->options;
     socket->read_chunk = options->read_chunk;
     socket->high_water_mark = options->high_water_mark;
     nb_flow_set_window(socket, options->read_window);
@@ -148,9 +146,10 @@ void nb_socket_update_activity(struct nb_socket *socket)
 void nb_socket_opened(struct nb_socket *socket)
 {
     socket->state = NB_SOCKET_OPEN;
+    nb_socket_unbind(socket);
     if (!socket->is_pipe)
         nb_endpoint_of_local(socket->stream.fd, &socket->local);
-    nb_socket_apply_options(socket);
+    nb_options_apply(&socket->options, socket->stream.fd);
     nb_socket_update_activity(socket);
     nb_socket_update_reading(socket);
 }
@@ -174,6 +173,7 @@ static void tell_closed(struct nb_socket *socket)
 static void finish(struct nb_socket *socket)
 {
     assert(!socket->stream_in_use && !socket->requests.first);
+    nb_socket_unbind(socket);
     nb_waiter_leave(&socket->at_gate);
     nb_timer_finish(&socket->timer);
     nb_account_remove_socket(socket->account);
@@ -214,6 +214,7 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
     socket->failure = failure;
     socket->state = NB_SOCKET_CLOSING;
     nb_socket_drop_dial(socket);
+    nb_socket_unbind(socket);
     nb_waiter_leave(&socket->at_gate);
     nb_timer_stop(&socket->timer);
     nb_debt_pay(socket->account, &socket->debt, socket->debt.length);
@@ -310,11 +311,14 @@ const struct nb_stream_ops nb_socket_stream_ops = {
 
 /* ---- commands ---- */
 
-/* A server is to listen on the socket that this one was made of. */
+/* A server is to listen on the socket that this one was made of, or on what it has bound, which is its own no more. */
 static void lend(struct nb_socket *socket, struct nb_message **message)
 {
     int fd = socket->state == NB_SOCKET_OPEN ? socket->stream.fd : -1;
+    if (nb_socket_is_bound(socket))
+        fd = socket->bound_fd;
     nb_loan_answer(socket->actor.loop, message, nb_loan_duplicate(fd), socket->ownership);
+    nb_socket_unbind(socket);
 }
 
 static void receive(struct nb_actor *self, struct nb_message **message)

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "descriptor.h"
 #include "encoding.h"
+#include "options.h"
 #include "resolver.h"
 #include "stream.h"
 #include "timer.h"
@@ -73,6 +74,8 @@ struct nb_socket {
     bool stream_in_use; /* from open or connect to on_closed */
     struct nb_ownership *ownership; /* a share; of a descriptor from outside, while it is open; else NULL */
     struct nb_endpoint local, remote;
+    struct nb_endpoint bound; /* by socket.bind, where to connect from; family 0: nothing was bound */
+    int bound_fd; /* owned while something is bound: keeps the address until the connection has it */
     struct nb_filter *filter; /* a share; where not to connect to; NULL: anywhere */
     struct nb_dial *dial; /* owned; only while RESOLVING or CONNECTING */
     uint64_t dials; /* so far: the tickets of their lookups */
@@ -94,7 +97,7 @@ struct nb_socket {
 
     uint32_t read_chunk;
     uint32_t high_water_mark;
-    uint32_t keep_alive_delay; /* seconds; 0: as it is */
+    struct nb_options options; /* applied when there is a descriptor, and when it is connected */
 
     bool is_pipe;
     bool allow_half_open, auto_release, is_refed;
@@ -108,14 +111,13 @@ struct nb_socket {
     bool is_lingering; /* the session is gone; only what is queued is still sent */
     bool is_counted; /* by the account, as active */
     bool stop_has_begun;
-    bool no_delay, keep_alive; /* wanted; applied when connected */
 };
 
 /* How a server wants the sockets that it accepts. */
 struct nb_accept_options {
-    bool allow_half_open, pause_on_connect, no_delay, keep_alive, is_pipe;
+    bool allow_half_open, pause_on_connect, is_pipe;
     bool is_foreign; /* the listening socket came from outside, and with it what theirs inherit */
-    uint32_t keep_alive_delay; /* seconds */
+    struct nb_options options;
     uint32_t read_chunk, high_water_mark;
     uint64_t read_window;
 };
@@ -134,8 +136,5 @@ struct nb_socket *nb_socket_accept(struct nb_account *account, uint64_t name, ui
 
 /* Sent by a session to a socket whose peer holds everything up: it fails with ERR_NB_STALLED. */
 extern const struct nb_message_class nb_stalled_class;
-
-/* Milliseconds as Node takes them for keep-alive, to whole seconds that the system takes. */
-uint32_t nb_keep_alive_seconds(double milliseconds);
 
 #endif

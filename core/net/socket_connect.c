@@ -54,9 +54,13 @@ static struct nb_failure *check_options(struct nb_socket *socket, const nb_Socke
         return failure;
     if (options->has_timeout && (failure = nb_socket_set_timeout(socket, options->timeout)))
         return failure;
+    *ret_local = socket->bound;
+    if (nb_socket_is_bound(socket) &&
+        (options->path.data || options->local_address.data || options->has_local_port))
+        return nb_failure_bind(UV_EINVAL, ret_local);
     if (options->path.data)
         return NULL;
-    if ((failure = check_local_address(options, ret_local)))
+    if (!nb_socket_is_bound(socket) && (failure = check_local_address(options, ret_local)))
         return failure;
     return check_family_and_hints(options);
 }
@@ -121,7 +125,7 @@ static struct nb_dial *new_dial(struct nb_socket *socket, const nb_SocketConnect
     dial->ticket = ++socket->dials;
     dial->local = *local;
     dial->port = (uint16_t)options->port;
-    dial->local_port = (uint16_t)options->local_port;
+    dial->local_port = local->port ? local->port : (uint16_t)options->local_port;
     dial->local.port = dial->local_port;
     return dial;
 }
@@ -146,6 +150,17 @@ static void start_dial(struct nb_socket *socket, int family, int hints)
         nb_socket_close(socket, nb_failure_lookup(status, dial->host));
 }
 
+static void want_options(struct nb_options *wanted, const nb_SocketConnect *options)
+{
+    int delay = nb_keep_alive_seconds(options->keep_alive_initial_delay);
+    if (options->has_no_delay)
+        nb_options_want(wanted, NB_OPTION_NO_DELAY, options->no_delay);
+    if (options->has_keep_alive)
+        nb_options_want_keep_alive(wanted, options->keep_alive, delay);
+    else if (delay)
+        nb_options_want(wanted, NB_OPTION_KEEP_ALIVE_DELAY, delay);
+}
+
 /* Returns what is to be thrown, with the socket as it was but for its options; else takes the command. */
 static struct nb_failure *dial(struct nb_socket *socket, const nb_SocketConnect *options,
                                struct nb_command **command)
@@ -165,12 +180,7 @@ static struct nb_failure *dial(struct nb_socket *socket, const nb_SocketConnect 
     new->holds_events =
         (*command)->reply.method->index == NB_METHOD_NET_CREATE_CONNECTION && socket->name % 2 == 0;
     socket->is_pipe = options->path.data != NULL;
-    if (options->has_no_delay)
-        socket->no_delay = options->no_delay;
-    if (options->has_keep_alive)
-        socket->keep_alive = options->keep_alive;
-    if (options->has_keep_alive_initial_delay)
-        socket->keep_alive_delay = nb_keep_alive_seconds(options->keep_alive_initial_delay);
+    want_options(&socket->options, options);
     socket->state = NB_SOCKET_RESOLVING;
     nb_socket_update_activity(socket);
     nb_socket_touch(socket);
@@ -179,8 +189,25 @@ static struct nb_failure *dial(struct nb_socket *socket, const nb_SocketConnect 
     return NULL;
 }
 
+static struct nb_failure *apply_socket_options(struct nb_socket *socket, const nb_SocketCreate *options)
+{
+    struct nb_failure *failure = nb_options_check(&options->socket_options, "options.socketOptions.");
+    if (failure)
+        return failure;
+    nb_options_take(&socket->options, &options->socket_options);
+    if (!options->has_type_of_service)
+        return NULL;
+    if (options->type_of_service < 0 || options->type_of_service > 255)
+        return nb_failure_range("options.typeOfService", ">= 0 && <= 255", options->type_of_service);
+    nb_options_want(&socket->options, NB_OPTION_TYPE_OF_SERVICE, options->type_of_service);
+    return NULL;
+}
+
 static struct nb_failure *apply_create(struct nb_socket *socket, const nb_SocketCreate *options)
 {
+    struct nb_failure *failure = apply_socket_options(socket, options);
+    if (failure)
+        return failure;
     if (options->encoding.data) {
         int encoding = nb_encoding_of(options->encoding);
         if (encoding < 0)

@@ -83,6 +83,7 @@ static bool start_attempt(struct nb_socket *socket, int domain, const struct soc
         close(fd);
         return false;
     }
+    nb_options_apply(&socket->options, fd); /* some count from the first packet on */
     nb_stream_init(&socket->stream, socket->actor.loop, &nb_socket_stream_ops, true);
     int status = nb_stream_connect(&socket->stream, fd, address, length);
     if (status < 0) {

@@ -68,21 +68,28 @@ void nb_on_socket_info(struct nb_actor *self, struct nb_command **command)
     nb_reply_texts(self->loop, &(*command)->reply, &info, &texts);
 }
 
-void nb_on_socket_address(struct nb_actor *self, struct nb_command **command)
+void nb_socket_answer_address(struct nb_socket *socket, struct nb_reply_to *reply,
+                              const struct nb_endpoint *endpoint)
 {
-    struct nb_socket *socket = (struct nb_socket *)self;
     struct nb_texts texts;
     nb_Address address;
     char text[NB_ENDPOINT_TEXT];
-    if (socket->state != NB_SOCKET_OPEN || !socket->local.ip.family) {
-        nb_reply_done(self->loop, &(*command)->reply);
-        return;
-    }
     memset(&address, 0, sizeof address);
-    nb_texts_init(&texts, self->loop, NB_ENDPOINT_TEXT);
-    address.address = nb_texts_add(&texts, nb_slice_of(nb_endpoint_format(&socket->local, text)));
-    address.family = nb_slice_of(nb_endpoint_family_name(&socket->local));
+    nb_texts_init(&texts, socket->actor.loop, NB_ENDPOINT_TEXT);
+    address.address = nb_texts_add(&texts, nb_slice_of(nb_endpoint_format(endpoint, text)));
+    address.family = nb_slice_of(nb_endpoint_family_name(endpoint));
     address.has_port = true;
-    address.port = socket->local.port;
-    nb_reply_texts(self->loop, &(*command)->reply, &address, &texts);
+    address.port = endpoint->port;
+    nb_reply_texts(socket->actor.loop, reply, &address, &texts);
+}
+
+void nb_on_socket_address(struct nb_actor *self, struct nb_command **command)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    if (socket->state == NB_SOCKET_OPEN && socket->local.ip.family)
+        nb_socket_answer_address(socket, &(*command)->reply, &socket->local);
+    else if (nb_socket_is_bound(socket))
+        nb_socket_answer_address(socket, &(*command)->reply, &socket->bound);
+    else
+        nb_reply_done(self->loop, &(*command)->reply);
 }

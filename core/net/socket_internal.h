@@ -91,9 +91,6 @@ void nb_socket_touch(struct nb_socket *socket);
 /* ms; a failure is to be thrown; NULL: taken. */
 struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout);
 
-/* Puts the wanted options on the descriptor. */
-void nb_socket_apply_options(struct nb_socket *socket);
-
 /* ---- socket_connect.c: options and commands; socket_dial.c: the attempts ---- */
 
 void nb_socket_connected(struct nb_stream *stream, int status);
@@ -105,6 +102,21 @@ void nb_socket_drop_dial(struct nb_socket *socket);
 
 /* Answers a creation whose id the client does not know, with the failure (NULL: closed), then tells of the lookup. Once. */
 void nb_socket_answer_held(struct nb_socket *socket, struct nb_failure *failure);
+
+/* ---- socket_info.c ---- */
+
+void nb_socket_answer_address(struct nb_socket *socket, struct nb_reply_to *reply,
+                              const struct nb_endpoint *endpoint);
+
+/* ---- socket_bind.c ---- */
+
+static inline bool nb_socket_is_bound(const struct nb_socket *socket)
+{
+    return socket->bound.ip.family != 0;
+}
+
+/* Lets go of what socket.bind has bound, if it has. */
+void nb_socket_unbind(struct nb_socket *socket);
 
 /* ---- socket_descriptor.c ---- */
 

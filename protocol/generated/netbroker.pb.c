@@ -72,13 +72,16 @@ PB_BIND(nb_Address, nb_Address, AUTO)
 PB_BIND(nb_OnRead, nb_OnRead, AUTO)
 
 
-PB_BIND(nb_SocketCreate, nb_SocketCreate, AUTO)
+PB_BIND(nb_SocketCreate, nb_SocketCreate, 2)
 
 
 PB_BIND(nb_Created, nb_Created, AUTO)
 
 
 PB_BIND(nb_SocketConnect, nb_SocketConnect, AUTO)
+
+
+PB_BIND(nb_SocketBind, nb_SocketBind, AUTO)
 
 
 PB_BIND(nb_SocketWrite, nb_SocketWrite, AUTO)
@@ -100,6 +103,15 @@ PB_BIND(nb_SetEncoding, nb_SetEncoding, AUTO)
 
 
 PB_BIND(nb_SetKeepAlive, nb_SetKeepAlive, AUTO)
+
+
+PB_BIND(nb_SetTypeOfService, nb_SetTypeOfService, AUTO)
+
+
+PB_BIND(nb_TypeOfService, nb_TypeOfService, AUTO)
+
+
+PB_BIND(nb_SocketOptions, nb_SocketOptions, AUTO)
 
 
 PB_BIND(nb_SetNoDelay, nb_SetNoDelay, AUTO)

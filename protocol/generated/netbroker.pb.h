@@ -238,31 +238,6 @@ typedef struct _nb_OnRead {
     uint32_t size; /* bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect. With feature flow the first limit too, and the next event waits for socket.credit */
 } nb_OnRead;
 
-typedef struct _nb_SocketCreate {
-    bool has_allow_half_open;
-    bool allow_half_open; /* the end of the peer does not end our side; default false */
-    bool has_readable;
-    bool readable; /* only with fd or fdName: false reads nothing, and takes the peer's end as having come; default true */
-    bool has_writable;
-    bool writable; /* only with fd or fdName: false writes nothing, and takes our side as ended; default true */
-    bool has_auto_release;
-    bool auto_release; /* default true: the close event ends the id */
-    bool has_read_chunk;
-    uint32_t read_chunk; /* bytes in one data event at most, 1 or more; above the limit readChunk it has no effect */
-    bool has_onread;
-    nb_OnRead onread; /* the smaller one of its size and readChunk holds */
-    bool has_high_water_mark;
-    uint32_t high_water_mark; /* queued bytes from which on a drain event follows; default 16384 */
-    struct nb_slice encoding; /* as socket.setEncoding */
-    bool has_block_list;
-    uint64_t block_list; /* id of a block list: addresses on it are not connected to; kept even if the id is released */
-    bool has_fd;
-    uint64_t fd; /* only socket.create, feature fds: a connection that is there already */
-    struct nb_slice fd_name; /* the same, of the descriptors that the daemon inherited */
-    bool has_read_window;
-    uint64_t read_window; /* feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow */
-} nb_SocketCreate;
-
 typedef struct _nb_Created {
     bool has_id;
     uint64_t id; /* the new actor's, whoever chose it */
@@ -295,13 +270,16 @@ typedef struct _nb_SocketConnect {
     uint64_t block_list; /* as in socket.create, and instead of it */
 } nb_SocketConnect;
 
-/* What socket.create and socket.connect take, in one map. */
-typedef struct _nb_CreateConnection {
-    bool has_create;
-    nb_SocketCreate create;
-    bool has_connect;
-    nb_SocketConnect connect;
-} nb_CreateConnection;
+/* What to bind: the socket is then connected from there, or listened on, and not to a Unix path. */
+typedef struct _nb_SocketBind {
+    struct nb_slice host; /* an IP address; default 0.0.0.0, or :: with ipv6Only */
+    bool has_port;
+    uint32_t port; /* 0, the default: the system chooses */
+    bool has_ipv6_only;
+    bool ipv6_only; /* "::" takes no IPv4 connections; default false */
+    bool has_reuse_port;
+    bool reuse_port; /* others that say so too may bind the same; default false */
+} nb_SocketBind;
 
 typedef struct _nb_SocketWrite {
     struct nb_slice data; /* at most maxWrite bytes; text is sent in the encoding */
@@ -337,7 +315,88 @@ typedef struct _nb_SetKeepAlive {
     bool enable; /* default false */
     bool has_initial_delay;
     double initial_delay; /* milliseconds, cut down to whole seconds; 0 keeps what is set */
+    bool has_interval;
+    double interval; /* milliseconds between probes, cut down to whole seconds; default, and for less than a second: 1000 */
+    bool has_count;
+    int32_t count; /* probes without an answer after which the connection fails, 1..127; default 10 */
 } nb_SetKeepAlive;
+
+typedef struct _nb_SetTypeOfService {
+    bool has_tos;
+    int32_t tos; /* 0..255 */
+} nb_SetTypeOfService;
+
+typedef struct _nb_TypeOfService {
+    bool has_value;
+    int32_t value; /* 0..255 */
+} nb_TypeOfService;
+
+/* Options of the kernel's socket. Sizes, counts and limits are the kernel's to round; milliseconds that it has as seconds are cut down. */
+typedef struct _nb_SocketOptions {
+    bool has_no_delay;
+    bool no_delay; /* TCP_NODELAY: small packets are not held back */
+    bool has_keep_alive;
+    bool keep_alive; /* SO_KEEPALIVE: probes an idle connection */
+    bool has_keep_alive_initial_delay;
+    int32_t keep_alive_initial_delay; /* TCP_KEEPIDLE: milliseconds of idleness before the first probe, 1000..32767000 */
+    bool has_keep_alive_interval;
+    int32_t keep_alive_interval; /* TCP_KEEPINTVL: milliseconds between probes, 1000..32767000 */
+    bool has_keep_alive_count;
+    int32_t keep_alive_count; /* TCP_KEEPCNT: probes without an answer after which the connection fails, 1..127 */
+    bool has_type_of_service;
+    int32_t type_of_service; /* IP_TOS, IPV6_TCLASS: the mark of its packets, 0..255 */
+    bool has_time_to_live;
+    int32_t time_to_live; /* IP_TTL, IPV6_UNICAST_HOPS: hops of its packets, 1..255 */
+    bool has_priority;
+    int32_t priority; /* SO_PRIORITY: in the queues of this host, 0..6 */
+    bool has_receive_buffer_size;
+    int32_t receive_buffer_size; /* SO_RCVBUF: bytes; Linux doubles it, and tells the double */
+    bool has_send_buffer_size;
+    int32_t send_buffer_size; /* SO_SNDBUF: bytes; likewise */
+    bool has_user_timeout;
+    int32_t user_timeout; /* TCP_USER_TIMEOUT: milliseconds that sent bytes may stay unacknowledged; 0: the system's */
+    bool has_not_sent_low_water;
+    int32_t not_sent_low_water; /* TCP_NOTSENT_LOWAT: bytes not sent yet, above which the kernel takes no more; 0: the system's */
+    bool has_max_segment_size;
+    int32_t max_segment_size; /* TCP_MAXSEG: bytes, 88..32767 */
+} nb_SocketOptions;
+
+typedef struct _nb_SocketCreate {
+    bool has_allow_half_open;
+    bool allow_half_open; /* the end of the peer does not end our side; default false */
+    bool has_readable;
+    bool readable; /* only with fd or fdName: false reads nothing, and takes the peer's end as having come; default true */
+    bool has_writable;
+    bool writable; /* only with fd or fdName: false writes nothing, and takes our side as ended; default true */
+    bool has_auto_release;
+    bool auto_release; /* default true: the close event ends the id */
+    bool has_read_chunk;
+    uint32_t read_chunk; /* bytes in one data event at most, 1 or more; above the limit readChunk it has no effect */
+    bool has_onread;
+    nb_OnRead onread; /* the smaller one of its size and readChunk holds */
+    bool has_high_water_mark;
+    uint32_t high_water_mark; /* queued bytes from which on a drain event follows; default 16384 */
+    struct nb_slice encoding; /* as socket.setEncoding */
+    bool has_block_list;
+    uint64_t block_list; /* id of a block list: addresses on it are not connected to; kept even if the id is released */
+    bool has_fd;
+    uint64_t fd; /* only socket.create, feature fds: a connection that is there already */
+    struct nb_slice fd_name; /* the same, of the descriptors that the daemon inherited */
+    bool has_read_window;
+    uint64_t read_window; /* feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow */
+    bool has_type_of_service;
+    int32_t type_of_service; /* as socket.setTypeOfService */
+    bool has_socket_options;
+    nb_SocketOptions socket_options; /* as socket.setOptions; they are there from the first packet on */
+} nb_SocketCreate;
+
+/* What socket.create and socket.connect take, in one map. */
+typedef struct _nb_CreateConnection {
+    bool has_create;
+    nb_SocketCreate create;
+    bool has_connect;
+    nb_SocketConnect connect;
+} nb_CreateConnection;
 
 typedef struct _nb_SetNoDelay {
     bool has_no_delay;
@@ -427,6 +486,8 @@ typedef struct _nb_ServerCreate {
     uint64_t block_list; /* id of a block list: connections from addresses on it are dropped; kept even if the id is released */
     bool has_read_window;
     uint64_t read_window; /* of its connections, as in socket.create */
+    bool has_socket_options;
+    nb_SocketOptions socket_options; /* of its connections, as socket.setOptions */
 } nb_ServerCreate;
 
 /* What another actor of the session listens on, or could: one of the two. */
@@ -434,7 +495,7 @@ typedef struct _nb_ServerHandle {
     bool has_server;
     uint64_t server; /* id of a server that listens: connections then come to either */
     bool has_socket;
-    uint64_t socket; /* id of a socket that was made from a bound descriptor */
+    uint64_t socket; /* id of a socket that was made from a bound descriptor, or has bound an address, which is then the server's */
 } nb_ServerHandle;
 
 /* Where to: one of handle, fd and fdName, else port, else path; with none of them there must be no other field either. */
@@ -613,23 +674,27 @@ extern "C" {
 #define nb_SocketAddress_init_default            {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Address_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_OnRead_init_default                   {false, 0}
-#define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, false, 0}
+#define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, false, nb_SocketOptions_init_default}
 #define nb_Created_init_default                  {false, 0}
 #define nb_SocketConnect_init_default            {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0}
+#define nb_SocketBind_init_default               {{{NULL}, NULL}, false, 0, false, 0, false, 0}
 #define nb_SocketWrite_init_default              {{{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Written_init_default                  {false, 0}
 #define nb_Credit_init_default                   {false, 0}
 #define nb_Flushed_init_default                  {false, 0}
 #define nb_SocketDestroy_init_default            {false, nb_Error_init_default}
 #define nb_SetEncoding_init_default              {{{NULL}, NULL}}
-#define nb_SetKeepAlive_init_default             {false, 0, false, 0}
+#define nb_SetKeepAlive_init_default             {false, 0, false, 0, false, 0, false, 0}
+#define nb_SetTypeOfService_init_default         {false, 0}
+#define nb_TypeOfService_init_default            {false, 0}
+#define nb_SocketOptions_init_default            {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_SetNoDelay_init_default               {false, 0}
 #define nb_SetTimeout_init_default               {false, 0}
 #define nb_SocketInfo_init_default               {{{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_Endpoints_init_default, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define nb_Lookup_init_default                   {false, nb_Error_init_default, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Data_init_default                     {{{NULL}, NULL}}
 #define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0}
-#define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_default}
 #define nb_ServerHandle_init_default             {false, 0, false, 0}
 #define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_ServerHandle_init_default, false, 0, {{NULL}, NULL}, false, 0}
 #define nb_ServerSet_init_default                {false, 0}
@@ -674,23 +739,27 @@ extern "C" {
 #define nb_SocketAddress_init_zero               {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0}
 #define nb_Address_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_OnRead_init_zero                      {false, 0}
-#define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, false, 0}
+#define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, false, nb_SocketOptions_init_zero}
 #define nb_Created_init_zero                     {false, 0}
 #define nb_SocketConnect_init_zero               {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0}
+#define nb_SocketBind_init_zero                  {{{NULL}, NULL}, false, 0, false, 0, false, 0}
 #define nb_SocketWrite_init_zero                 {{{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Written_init_zero                     {false, 0}
 #define nb_Credit_init_zero                      {false, 0}
 #define nb_Flushed_init_zero                     {false, 0}
 #define nb_SocketDestroy_init_zero               {false, nb_Error_init_zero}
 #define nb_SetEncoding_init_zero                 {{{NULL}, NULL}}
-#define nb_SetKeepAlive_init_zero                {false, 0, false, 0}
+#define nb_SetKeepAlive_init_zero                {false, 0, false, 0, false, 0, false, 0}
+#define nb_SetTypeOfService_init_zero            {false, 0}
+#define nb_TypeOfService_init_zero               {false, 0}
+#define nb_SocketOptions_init_zero               {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_SetNoDelay_init_zero                  {false, 0}
 #define nb_SetTimeout_init_zero                  {false, 0}
 #define nb_SocketInfo_init_zero                  {{{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_Endpoints_init_zero, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define nb_Lookup_init_zero                      {false, nb_Error_init_zero, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
 #define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0}
-#define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_zero}
 #define nb_ServerHandle_init_zero                {false, 0, false, 0}
 #define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_ServerHandle_init_zero, false, 0, {{NULL}, NULL}, false, 0}
 #define nb_ServerSet_init_zero                   {false, 0}
@@ -804,18 +873,6 @@ extern "C" {
 #define nb_Address_port_tag                      3
 #define nb_Address_path_tag                      4
 #define nb_OnRead_size_tag                       1
-#define nb_SocketCreate_allow_half_open_tag      1
-#define nb_SocketCreate_readable_tag             2
-#define nb_SocketCreate_writable_tag             3
-#define nb_SocketCreate_auto_release_tag         4
-#define nb_SocketCreate_read_chunk_tag           5
-#define nb_SocketCreate_onread_tag               6
-#define nb_SocketCreate_high_water_mark_tag      7
-#define nb_SocketCreate_encoding_tag             8
-#define nb_SocketCreate_block_list_tag           9
-#define nb_SocketCreate_fd_tag                   10
-#define nb_SocketCreate_fd_name_tag              11
-#define nb_SocketCreate_read_window_tag          12
 #define nb_Created_id_tag                        1
 #define nb_SocketConnect_port_tag                1
 #define nb_SocketConnect_host_tag                2
@@ -830,8 +887,10 @@ extern "C" {
 #define nb_SocketConnect_timeout_tag             11
 #define nb_SocketConnect_onread_tag              12
 #define nb_SocketConnect_block_list_tag          13
-#define nb_CreateConnection_create_tag           1
-#define nb_CreateConnection_connect_tag          2
+#define nb_SocketBind_host_tag                   1
+#define nb_SocketBind_port_tag                   2
+#define nb_SocketBind_ipv6_only_tag              3
+#define nb_SocketBind_reuse_port_tag             4
 #define nb_SocketWrite_data_tag                  1
 #define nb_SocketWrite_encoding_tag              2
 #define nb_Written_bytes_written_tag             1
@@ -841,6 +900,39 @@ extern "C" {
 #define nb_SetEncoding_encoding_tag              1
 #define nb_SetKeepAlive_enable_tag               1
 #define nb_SetKeepAlive_initial_delay_tag        2
+#define nb_SetKeepAlive_interval_tag             3
+#define nb_SetKeepAlive_count_tag                4
+#define nb_SetTypeOfService_tos_tag              1
+#define nb_TypeOfService_value_tag               1
+#define nb_SocketOptions_no_delay_tag            1
+#define nb_SocketOptions_keep_alive_tag          2
+#define nb_SocketOptions_keep_alive_initial_delay_tag 3
+#define nb_SocketOptions_keep_alive_interval_tag 4
+#define nb_SocketOptions_keep_alive_count_tag    5
+#define nb_SocketOptions_type_of_service_tag     6
+#define nb_SocketOptions_time_to_live_tag        7
+#define nb_SocketOptions_priority_tag            8
+#define nb_SocketOptions_receive_buffer_size_tag 9
+#define nb_SocketOptions_send_buffer_size_tag    10
+#define nb_SocketOptions_user_timeout_tag        11
+#define nb_SocketOptions_not_sent_low_water_tag  12
+#define nb_SocketOptions_max_segment_size_tag    13
+#define nb_SocketCreate_allow_half_open_tag      1
+#define nb_SocketCreate_readable_tag             2
+#define nb_SocketCreate_writable_tag             3
+#define nb_SocketCreate_auto_release_tag         4
+#define nb_SocketCreate_read_chunk_tag           5
+#define nb_SocketCreate_onread_tag               6
+#define nb_SocketCreate_high_water_mark_tag      7
+#define nb_SocketCreate_encoding_tag             8
+#define nb_SocketCreate_block_list_tag           9
+#define nb_SocketCreate_fd_tag                   10
+#define nb_SocketCreate_fd_name_tag              11
+#define nb_SocketCreate_read_window_tag          12
+#define nb_SocketCreate_type_of_service_tag      13
+#define nb_SocketCreate_socket_options_tag       14
+#define nb_CreateConnection_create_tag           1
+#define nb_CreateConnection_connect_tag          2
 #define nb_SetNoDelay_no_delay_tag               1
 #define nb_SetTimeout_timeout_tag                1
 #define nb_SocketInfo_ready_state_tag            1
@@ -878,6 +970,7 @@ extern "C" {
 #define nb_ServerCreate_high_water_mark_tag      8
 #define nb_ServerCreate_block_list_tag           9
 #define nb_ServerCreate_read_window_tag          10
+#define nb_ServerCreate_socket_options_tag       11
 #define nb_ServerHandle_server_tag               1
 #define nb_ServerHandle_socket_tag               2
 #define nb_ServerListen_port_tag                 1
@@ -1145,11 +1238,14 @@ X(a, CALLBACK, OPTIONAL, STRING,   encoding,          8) \
 X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9) \
 X(a, STATIC,   OPTIONAL, UINT64,   fd,               10) \
 X(a, CALLBACK, OPTIONAL, STRING,   fd_name,          11) \
-X(a, STATIC,   OPTIONAL, UINT64,   read_window,      12)
+X(a, STATIC,   OPTIONAL, UINT64,   read_window,      12) \
+X(a, STATIC,   OPTIONAL, INT32,    type_of_service,  13) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  socket_options,   14)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_SocketCreate_CALLBACK nb_slice_field
 #define nb_SocketCreate_DEFAULT NULL
 #define nb_SocketCreate_onread_MSGTYPE nb_OnRead
+#define nb_SocketCreate_socket_options_MSGTYPE nb_SocketOptions
 
 #define nb_Created_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, UINT64,   id,                1)
@@ -1174,6 +1270,15 @@ extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const p
 #define nb_SocketConnect_CALLBACK nb_slice_field
 #define nb_SocketConnect_DEFAULT NULL
 #define nb_SocketConnect_onread_MSGTYPE nb_OnRead
+
+#define nb_SocketBind_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   host,              1) \
+X(a, STATIC,   OPTIONAL, UINT32,   port,              2) \
+X(a, STATIC,   OPTIONAL, BOOL,     ipv6_only,         3) \
+X(a, STATIC,   OPTIONAL, BOOL,     reuse_port,        4)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_SocketBind_CALLBACK nb_slice_field
+#define nb_SocketBind_DEFAULT NULL
 
 #define nb_SocketWrite_FIELDLIST(X, a) \
 X(a, CALLBACK, OPTIONAL, BYTES,    data,              1) \
@@ -1211,9 +1316,38 @@ extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const p
 
 #define nb_SetKeepAlive_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, BOOL,     enable,            1) \
-X(a, STATIC,   OPTIONAL, DOUBLE,   initial_delay,     2)
+X(a, STATIC,   OPTIONAL, DOUBLE,   initial_delay,     2) \
+X(a, STATIC,   OPTIONAL, DOUBLE,   interval,          3) \
+X(a, STATIC,   OPTIONAL, INT32,    count,             4)
 #define nb_SetKeepAlive_CALLBACK NULL
 #define nb_SetKeepAlive_DEFAULT NULL
+
+#define nb_SetTypeOfService_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, INT32,    tos,               1)
+#define nb_SetTypeOfService_CALLBACK NULL
+#define nb_SetTypeOfService_DEFAULT NULL
+
+#define nb_TypeOfService_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, INT32,    value,             1)
+#define nb_TypeOfService_CALLBACK NULL
+#define nb_TypeOfService_DEFAULT NULL
+
+#define nb_SocketOptions_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, BOOL,     no_delay,          1) \
+X(a, STATIC,   OPTIONAL, BOOL,     keep_alive,        2) \
+X(a, STATIC,   OPTIONAL, INT32,    keep_alive_initial_delay,   3) \
+X(a, STATIC,   OPTIONAL, INT32,    keep_alive_interval,   4) \
+X(a, STATIC,   OPTIONAL, INT32,    keep_alive_count,   5) \
+X(a, STATIC,   OPTIONAL, INT32,    type_of_service,   6) \
+X(a, STATIC,   OPTIONAL, INT32,    time_to_live,      7) \
+X(a, STATIC,   OPTIONAL, INT32,    priority,          8) \
+X(a, STATIC,   OPTIONAL, INT32,    receive_buffer_size,   9) \
+X(a, STATIC,   OPTIONAL, INT32,    send_buffer_size,  10) \
+X(a, STATIC,   OPTIONAL, INT32,    user_timeout,     11) \
+X(a, STATIC,   OPTIONAL, INT32,    not_sent_low_water,  12) \
+X(a, STATIC,   OPTIONAL, INT32,    max_segment_size,  13)
+#define nb_SocketOptions_CALLBACK NULL
+#define nb_SocketOptions_DEFAULT NULL
 
 #define nb_SetNoDelay_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, BOOL,     no_delay,          1)
@@ -1281,9 +1415,11 @@ X(a, STATIC,   OPTIONAL, UINT32,   max_connections,   6) \
 X(a, STATIC,   OPTIONAL, UINT32,   read_chunk,        7) \
 X(a, STATIC,   OPTIONAL, UINT32,   high_water_mark,   8) \
 X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9) \
-X(a, STATIC,   OPTIONAL, UINT64,   read_window,      10)
+X(a, STATIC,   OPTIONAL, UINT64,   read_window,      10) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  socket_options,   11)
 #define nb_ServerCreate_CALLBACK NULL
 #define nb_ServerCreate_DEFAULT NULL
+#define nb_ServerCreate_socket_options_MSGTYPE nb_SocketOptions
 
 #define nb_ServerHandle_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, UINT64,   server,            1) \
@@ -1473,6 +1609,7 @@ extern const pb_msgdesc_t nb_OnRead_msg;
 extern const pb_msgdesc_t nb_SocketCreate_msg;
 extern const pb_msgdesc_t nb_Created_msg;
 extern const pb_msgdesc_t nb_SocketConnect_msg;
+extern const pb_msgdesc_t nb_SocketBind_msg;
 extern const pb_msgdesc_t nb_SocketWrite_msg;
 extern const pb_msgdesc_t nb_Written_msg;
 extern const pb_msgdesc_t nb_Credit_msg;
@@ -1480,6 +1617,9 @@ extern const pb_msgdesc_t nb_Flushed_msg;
 extern const pb_msgdesc_t nb_SocketDestroy_msg;
 extern const pb_msgdesc_t nb_SetEncoding_msg;
 extern const pb_msgdesc_t nb_SetKeepAlive_msg;
+extern const pb_msgdesc_t nb_SetTypeOfService_msg;
+extern const pb_msgdesc_t nb_TypeOfService_msg;
+extern const pb_msgdesc_t nb_SocketOptions_msg;
 extern const pb_msgdesc_t nb_SetNoDelay_msg;
 extern const pb_msgdesc_t nb_SetTimeout_msg;
 extern const pb_msgdesc_t nb_SocketInfo_msg;
@@ -1536,6 +1676,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_SocketCreate_fields &nb_SocketCreate_msg
 #define nb_Created_fields &nb_Created_msg
 #define nb_SocketConnect_fields &nb_SocketConnect_msg
+#define nb_SocketBind_fields &nb_SocketBind_msg
 #define nb_SocketWrite_fields &nb_SocketWrite_msg
 #define nb_Written_fields &nb_Written_msg
 #define nb_Credit_fields &nb_Credit_msg
@@ -1543,6 +1684,9 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_SocketDestroy_fields &nb_SocketDestroy_msg
 #define nb_SetEncoding_fields &nb_SetEncoding_msg
 #define nb_SetKeepAlive_fields &nb_SetKeepAlive_msg
+#define nb_SetTypeOfService_fields &nb_SetTypeOfService_msg
+#define nb_TypeOfService_fields &nb_TypeOfService_msg
+#define nb_SocketOptions_fields &nb_SocketOptions_msg
 #define nb_SetNoDelay_fields &nb_SetNoDelay_msg
 #define nb_SetTimeout_fields &nb_SetTimeout_msg
 #define nb_SocketInfo_fields &nb_SocketInfo_msg
@@ -1589,6 +1733,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 /* nb_Address_size depends on runtime parameters */
 /* nb_SocketCreate_size depends on runtime parameters */
 /* nb_SocketConnect_size depends on runtime parameters */
+/* nb_SocketBind_size depends on runtime parameters */
 /* nb_SocketWrite_size depends on runtime parameters */
 /* nb_SocketDestroy_size depends on runtime parameters */
 /* nb_SetEncoding_size depends on runtime parameters */
@@ -1625,15 +1770,18 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_OnRead_size                           6
 #define nb_Peer_size                             18
 #define nb_Poll_size                             12
-#define nb_ServerCreate_size                     57
+#define nb_ServerCreate_size                     184
 #define nb_ServerHandle_size                     22
 #define nb_ServerSet_size                        6
 #define nb_SessionClose_size                     2
 #define nb_SessionInfo_size                      79
-#define nb_SetKeepAlive_size                     11
+#define nb_SetKeepAlive_size                     31
 #define nb_SetNoDelay_size                       2
 #define nb_SetTimeout_size                       9
+#define nb_SetTypeOfService_size                 11
 #define nb_SocketClosed_size                     24
+#define nb_SocketOptions_size                    125
+#define nb_TypeOfService_size                    11
 #define nb_Written_size                          11
 
 #ifdef __cplusplus

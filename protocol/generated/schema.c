@@ -215,6 +215,29 @@ const struct nb_shape nb_shape_OnRead = {
     .field_count = 1,
 };
 
+static const struct nb_field fields_of_SocketOptions[] = {
+    {.name = "noDelay", .label = "options.noDelay", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketOptions, no_delay), .has_offset = OFFSET(SocketOptions, has_no_delay)},
+    {.name = "keepAlive", .label = "options.keepAlive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketOptions, keep_alive), .has_offset = OFFSET(SocketOptions, has_keep_alive)},
+    {.name = "keepAliveInitialDelay", .label = "options.keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, keep_alive_initial_delay), .has_offset = OFFSET(SocketOptions, has_keep_alive_initial_delay)},
+    {.name = "keepAliveInterval", .label = "options.keepAliveInterval", .name_length = 17, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, keep_alive_interval), .has_offset = OFFSET(SocketOptions, has_keep_alive_interval)},
+    {.name = "keepAliveCount", .label = "options.keepAliveCount", .name_length = 14, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, keep_alive_count), .has_offset = OFFSET(SocketOptions, has_keep_alive_count)},
+    {.name = "typeOfService", .label = "options.typeOfService", .name_length = 13, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, type_of_service), .has_offset = OFFSET(SocketOptions, has_type_of_service)},
+    {.name = "timeToLive", .label = "options.timeToLive", .name_length = 10, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, time_to_live), .has_offset = OFFSET(SocketOptions, has_time_to_live)},
+    {.name = "priority", .label = "options.priority", .name_length = 8, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, priority), .has_offset = OFFSET(SocketOptions, has_priority)},
+    {.name = "receiveBufferSize", .label = "options.receiveBufferSize", .name_length = 17, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, receive_buffer_size), .has_offset = OFFSET(SocketOptions, has_receive_buffer_size)},
+    {.name = "sendBufferSize", .label = "options.sendBufferSize", .name_length = 14, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, send_buffer_size), .has_offset = OFFSET(SocketOptions, has_send_buffer_size)},
+    {.name = "userTimeout", .label = "options.userTimeout", .name_length = 11, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, user_timeout), .has_offset = OFFSET(SocketOptions, has_user_timeout)},
+    {.name = "notSentLowWater", .label = "options.notSentLowWater", .name_length = 15, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, not_sent_low_water), .has_offset = OFFSET(SocketOptions, has_not_sent_low_water)},
+    {.name = "maxSegmentSize", .label = "options.maxSegmentSize", .name_length = 14, .type = NB_FIELD_INT32, .offset = OFFSET(SocketOptions, max_segment_size), .has_offset = OFFSET(SocketOptions, has_max_segment_size)},
+};
+
+const struct nb_shape nb_shape_SocketOptions = {
+    .name = "SocketOptions",
+    .fields = fields_of_SocketOptions,
+    .size = sizeof(nb_SocketOptions),
+    .field_count = 13,
+};
+
 static const struct nb_field fields_of_SocketCreate[] = {
     {.name = "allowHalfOpen", .label = "options.allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, allow_half_open), .has_offset = OFFSET(SocketCreate, has_allow_half_open)},
     {.name = "readable", .label = "options.readable", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketCreate, readable), .has_offset = OFFSET(SocketCreate, has_readable)},
@@ -228,13 +251,15 @@ static const struct nb_field fields_of_SocketCreate[] = {
     {.name = "fd", .label = "fd", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketCreate, fd), .has_offset = OFFSET(SocketCreate, has_fd)},
     {.name = "fdName", .label = "options.fdName", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(SocketCreate, fd_name), .has_offset = NB_NO_HAS},
     {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketCreate, read_window), .has_offset = OFFSET(SocketCreate, has_read_window)},
+    {.name = "typeOfService", .label = "options.typeOfService", .name_length = 13, .type = NB_FIELD_INT32, .offset = OFFSET(SocketCreate, type_of_service), .has_offset = OFFSET(SocketCreate, has_type_of_service)},
+    {.name = "socketOptions", .label = "options.socketOptions", .name_length = 13, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketCreate, socket_options), .has_offset = OFFSET(SocketCreate, has_socket_options), .shape = &nb_shape_SocketOptions},
 };
 
 const struct nb_shape nb_shape_SocketCreate = {
     .name = "SocketCreate",
     .fields = fields_of_SocketCreate,
     .size = sizeof(nb_SocketCreate),
-    .field_count = 12,
+    .field_count = 14,
 };
 
 static const struct nb_field fields_of_SocketConnect[] = {
@@ -273,6 +298,8 @@ static const struct nb_field fields_of_CreateConnection[] = {
     {.name = "fd", .label = "fd", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(CreateConnection, create.fd), .has_offset = OFFSET(CreateConnection, create.has_fd)},
     {.name = "fdName", .label = "options.fdName", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, create.fd_name), .has_offset = NB_NO_HAS},
     {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(CreateConnection, create.read_window), .has_offset = OFFSET(CreateConnection, create.has_read_window)},
+    {.name = "typeOfService", .label = "options.typeOfService", .name_length = 13, .type = NB_FIELD_INT32, .offset = OFFSET(CreateConnection, create.type_of_service), .has_offset = OFFSET(CreateConnection, create.has_type_of_service)},
+    {.name = "socketOptions", .label = "options.socketOptions", .name_length = 13, .type = NB_FIELD_MESSAGE, .offset = OFFSET(CreateConnection, create.socket_options), .has_offset = OFFSET(CreateConnection, create.has_socket_options), .shape = &nb_shape_SocketOptions},
     {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(CreateConnection, connect.port), .has_offset = OFFSET(CreateConnection, connect.has_port)},
     {.name = "host", .label = "hostname", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(CreateConnection, connect.host), .has_offset = NB_NO_HAS},
     {.name = "path", .label = "options.path", .name_length = 4, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(CreateConnection, connect.path), .has_offset = NB_NO_HAS},
@@ -292,7 +319,7 @@ const struct nb_shape nb_shape_CreateConnection = {
     .name = "CreateConnection",
     .fields = fields_of_CreateConnection,
     .size = sizeof(nb_CreateConnection),
-    .field_count = 23,
+    .field_count = 25,
     .inlines = inlines_of_CreateConnection,
     .inline_count = 2,
 };
@@ -408,6 +435,20 @@ const struct nb_shape nb_shape_Created = {
     .field_count = 1,
 };
 
+static const struct nb_field fields_of_SocketBind[] = {
+    {.name = "host", .label = "options.host", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(SocketBind, host), .has_offset = NB_NO_HAS},
+    {.name = "port", .label = "options.port", .name_length = 4, .type = NB_FIELD_PORT, .offset = OFFSET(SocketBind, port), .has_offset = OFFSET(SocketBind, has_port)},
+    {.name = "ipv6Only", .label = "options.ipv6Only", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketBind, ipv6_only), .has_offset = OFFSET(SocketBind, has_ipv6_only)},
+    {.name = "reusePort", .label = "options.reusePort", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketBind, reuse_port), .has_offset = OFFSET(SocketBind, has_reuse_port)},
+};
+
+const struct nb_shape nb_shape_SocketBind = {
+    .name = "SocketBind",
+    .fields = fields_of_SocketBind,
+    .size = sizeof(nb_SocketBind),
+    .field_count = 4,
+};
+
 static const struct nb_field fields_of_SocketWrite[] = {
     {.name = "data", .label = "chunk", .name_length = 4, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(SocketWrite, data), .has_offset = NB_NO_HAS},
     {.name = "encoding", .label = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketWrite, encoding), .has_offset = NB_NO_HAS},
@@ -478,13 +519,38 @@ const struct nb_shape nb_shape_SetEncoding = {
 static const struct nb_field fields_of_SetKeepAlive[] = {
     {.name = "enable", .label = "enable", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SetKeepAlive, enable), .has_offset = OFFSET(SetKeepAlive, has_enable)},
     {.name = "initialDelay", .label = "initialDelay", .name_length = 12, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SetKeepAlive, initial_delay), .has_offset = OFFSET(SetKeepAlive, has_initial_delay)},
+    {.name = "interval", .label = "interval", .name_length = 8, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SetKeepAlive, interval), .has_offset = OFFSET(SetKeepAlive, has_interval)},
+    {.name = "count", .label = "count", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(SetKeepAlive, count), .has_offset = OFFSET(SetKeepAlive, has_count)},
 };
 
 const struct nb_shape nb_shape_SetKeepAlive = {
     .name = "SetKeepAlive",
     .fields = fields_of_SetKeepAlive,
     .size = sizeof(nb_SetKeepAlive),
-    .field_count = 2,
+    .field_count = 4,
+};
+
+static const struct nb_field fields_of_SetTypeOfService[] = {
+    {.name = "tos", .label = "tos", .name_length = 3, .type = NB_FIELD_INT32, .offset = OFFSET(SetTypeOfService, tos), .has_offset = OFFSET(SetTypeOfService, has_tos)},
+};
+
+const struct nb_shape nb_shape_SetTypeOfService = {
+    .name = "SetTypeOfService",
+    .fields = fields_of_SetTypeOfService,
+    .size = sizeof(nb_SetTypeOfService),
+    .field_count = 1,
+};
+
+static const struct nb_field fields_of_TypeOfService[] = {
+    {.name = "value", .label = "value", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(TypeOfService, value), .has_offset = OFFSET(TypeOfService, has_value)},
+};
+
+const struct nb_shape nb_shape_TypeOfService = {
+    .name = "TypeOfService",
+    .fields = fields_of_TypeOfService,
+    .size = sizeof(nb_TypeOfService),
+    .field_count = 1,
+    .bare = true,
 };
 
 static const struct nb_field fields_of_SetNoDelay[] = {
@@ -594,13 +660,14 @@ static const struct nb_field fields_of_ServerCreate[] = {
     {.name = "highWaterMark", .label = "options.highWaterMark", .name_length = 13, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerCreate, high_water_mark), .has_offset = OFFSET(ServerCreate, has_high_water_mark)},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerCreate, block_list), .has_offset = OFFSET(ServerCreate, has_block_list)},
     {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerCreate, read_window), .has_offset = OFFSET(ServerCreate, has_read_window)},
+    {.name = "socketOptions", .label = "options.socketOptions", .name_length = 13, .type = NB_FIELD_MESSAGE, .offset = OFFSET(ServerCreate, socket_options), .has_offset = OFFSET(ServerCreate, has_socket_options), .shape = &nb_shape_SocketOptions},
 };
 
 const struct nb_shape nb_shape_ServerCreate = {
     .name = "ServerCreate",
     .fields = fields_of_ServerCreate,
     .size = sizeof(nb_ServerCreate),
-    .field_count = 10,
+    .field_count = 11,
 };
 
 static const struct nb_field fields_of_ServerHandle[] = {
@@ -920,48 +987,53 @@ const struct nb_method nb_methods[] = {
     {.name = "net.isIPv6", .name_length = 10, .number = 19, .index = 9, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_Boolean},
     {.name = "net.socketAddress", .name_length = 17, .number = 20, .index = 10, .target = NB_TARGET_SESSION, .params = &nb_shape_SocketAddress, .result = &nb_shape_SocketAddress},
     {.name = "socket.create", .name_length = 13, .number = 32, .index = 11, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_SocketCreate, .result = &nb_shape_Created},
-    {.name = "socket.connect", .name_length = 14, .number = 33, .index = 12, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketConnect, .result = &nb_shape_Endpoints},
-    {.name = "socket.write", .name_length = 12, .number = 34, .index = 13, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Written},
-    {.name = "socket.end", .name_length = 10, .number = 35, .index = 14, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Nothing},
-    {.name = "socket.destroy", .name_length = 14, .number = 36, .index = 15, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketDestroy, .result = &nb_shape_Nothing},
-    {.name = "socket.resetAndDestroy", .name_length = 22, .number = 37, .index = 16, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.pause", .name_length = 12, .number = 38, .index = 17, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.resume", .name_length = 13, .number = 39, .index = 18, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.credit", .name_length = 13, .number = 40, .index = 19, .hot = true, .feature = "flow", .target = NB_TARGET_SOCKET, .params = &nb_shape_Credit, .result = &nb_shape_Nothing},
-    {.name = "socket.setEncoding", .name_length = 18, .number = 41, .index = 20, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetEncoding, .result = &nb_shape_Nothing},
-    {.name = "socket.setKeepAlive", .name_length = 19, .number = 42, .index = 21, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetKeepAlive, .result = &nb_shape_Nothing},
-    {.name = "socket.setNoDelay", .name_length = 17, .number = 43, .index = 22, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetNoDelay, .result = &nb_shape_Nothing},
-    {.name = "socket.setTimeout", .name_length = 17, .number = 44, .index = 23, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTimeout, .result = &nb_shape_Nothing},
-    {.name = "socket.ref", .name_length = 10, .number = 45, .index = 24, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.unref", .name_length = 12, .number = 46, .index = 25, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.address", .name_length = 14, .number = 47, .index = 26, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "socket.info", .name_length = 11, .number = 48, .index = 27, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
-    {.name = "socket.release", .name_length = 14, .number = 54, .index = 28, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.create", .name_length = 13, .number = 64, .index = 29, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
-    {.name = "server.listen", .name_length = 13, .number = 65, .index = 30, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
-    {.name = "server.close", .name_length = 12, .number = 66, .index = 31, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.address", .name_length = 14, .number = 67, .index = 32, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 33, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
-    {.name = "server.set", .name_length = 10, .number = 69, .index = 34, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
-    {.name = "server.ref", .name_length = 10, .number = 70, .index = 35, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.unref", .name_length = 12, .number = 71, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.info", .name_length = 11, .number = 72, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
-    {.name = "server.release", .name_length = 14, .number = 73, .index = 38, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 39, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
-    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 40, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 41, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
-    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 42, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
-    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 43, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
-    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 44, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
-    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 45, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 46, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
-    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 47, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
-    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
-    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
-    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
-    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
-    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 53, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
+    {.name = "socket.bind", .name_length = 11, .number = 58, .index = 12, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketBind, .result = &nb_shape_Address},
+    {.name = "socket.connect", .name_length = 14, .number = 33, .index = 13, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketConnect, .result = &nb_shape_Endpoints},
+    {.name = "socket.write", .name_length = 12, .number = 34, .index = 14, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Written},
+    {.name = "socket.end", .name_length = 10, .number = 35, .index = 15, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Nothing},
+    {.name = "socket.destroy", .name_length = 14, .number = 36, .index = 16, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketDestroy, .result = &nb_shape_Nothing},
+    {.name = "socket.resetAndDestroy", .name_length = 22, .number = 37, .index = 17, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.pause", .name_length = 12, .number = 38, .index = 18, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.resume", .name_length = 13, .number = 39, .index = 19, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.credit", .name_length = 13, .number = 40, .index = 20, .hot = true, .feature = "flow", .target = NB_TARGET_SOCKET, .params = &nb_shape_Credit, .result = &nb_shape_Nothing},
+    {.name = "socket.setEncoding", .name_length = 18, .number = 41, .index = 21, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetEncoding, .result = &nb_shape_Nothing},
+    {.name = "socket.setKeepAlive", .name_length = 19, .number = 42, .index = 22, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetKeepAlive, .result = &nb_shape_Nothing},
+    {.name = "socket.setNoDelay", .name_length = 17, .number = 43, .index = 23, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetNoDelay, .result = &nb_shape_Nothing},
+    {.name = "socket.setTimeout", .name_length = 17, .number = 44, .index = 24, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTimeout, .result = &nb_shape_Nothing},
+    {.name = "socket.setTypeOfService", .name_length = 23, .number = 61, .index = 25, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTypeOfService, .result = &nb_shape_Nothing},
+    {.name = "socket.getTypeOfService", .name_length = 23, .number = 62, .index = 26, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_TypeOfService},
+    {.name = "socket.setOptions", .name_length = 17, .number = 59, .index = 27, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketOptions, .result = &nb_shape_Nothing},
+    {.name = "socket.getOptions", .name_length = 17, .number = 60, .index = 28, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketOptions},
+    {.name = "socket.ref", .name_length = 10, .number = 45, .index = 29, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.unref", .name_length = 12, .number = 46, .index = 30, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.address", .name_length = 14, .number = 47, .index = 31, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "socket.info", .name_length = 11, .number = 48, .index = 32, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
+    {.name = "socket.release", .name_length = 14, .number = 54, .index = 33, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.create", .name_length = 13, .number = 64, .index = 34, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
+    {.name = "server.listen", .name_length = 13, .number = 65, .index = 35, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
+    {.name = "server.close", .name_length = 12, .number = 66, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.address", .name_length = 14, .number = 67, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 38, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
+    {.name = "server.set", .name_length = 10, .number = 69, .index = 39, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
+    {.name = "server.ref", .name_length = 10, .number = 70, .index = 40, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.unref", .name_length = 12, .number = 71, .index = 41, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.info", .name_length = 11, .number = 72, .index = 42, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
+    {.name = "server.release", .name_length = 14, .number = 73, .index = 43, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 44, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
+    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 45, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 46, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
+    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 47, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
+    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
+    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
+    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
+    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 52, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
+    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 53, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
+    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 54, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 55, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
+    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 56, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
+    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 57, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
+    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 58, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
 };
 
 const struct nb_event nb_events[] = {
@@ -989,73 +1061,78 @@ static const struct {
     const char *name;
     uint8_t length;
     uint8_t index;
-} names[512] = {
-    [3] = {"net.isIPv4", 10, 8},
-    [4] = {"net.isIPv6", 10, 9},
-    [10] = {"blockList.check", 15, 43},
-    [27] = {"blockList.addAddress", 20, 40},
-    [42] = {"net.createServer", 16, 29},
-    [54] = {"blockList.release", 17, 45},
-    [60] = {"socket.connect", 14, 12},
-    [72] = {"socket.address", 14, 26},
-    [75] = {"server.address", 14, 32},
-    [87] = {"blockList.addSubnet", 19, 42},
-    [91] = {"session.describe", 16, 1},
-    [102] = {"blockList.removeRule", 20, 48},
-    [108] = {"socket.resetAndDestroy", 22, 16},
-    [109] = {"blockList.clear", 15, 49},
-    [118] = {"blockList.load", 14, 47},
-    [123] = {"socket.setTimeout", 17, 23},
-    [124] = {"session.hello", 13, 0},
-    [146] = {"net.isIP", 8, 7},
-    [147] = {"server.ref", 10, 35},
-    [155] = {"server.set", 10, 34},
-    [180] = {"server.unref", 12, 36},
-    [193] = {"server.getConnections", 21, 33},
-    [198] = {"net.socketAddress", 17, 10},
-    [199] = {"blockList.match", 15, 52},
-    [214] = {"socket.create", 13, 11},
-    [237] = {"socket.credit", 13, 19},
-    [241] = {"blockList.checkMany", 19, 51},
-    [250] = {"server.close", 12, 31},
-    [264] = {"server.listen", 13, 30},
-    [267] = {"session.ping", 12, 2},
-    [280] = {"socket.unref", 12, 25},
-    [287] = {"socket.resume", 13, 18},
-    [305] = {"socket.end", 10, 14},
-    [317] = {"session.poll", 12, 4},
-    [326] = {"blockList.create", 16, 39},
-    [331] = {"socket.setKeepAlive", 19, 21},
-    [335] = {"session.close", 13, 5},
-    [356] = {"server.info", 11, 37},
-    [360] = {"blockList.rules", 15, 44},
-    [388] = {"socket.destroy", 14, 15},
-    [390] = {"session.info", 12, 3},
-    [402] = {"socket.setNoDelay", 17, 22},
-    [404] = {"socket.write", 12, 13},
-    [414] = {"socket.ref", 10, 24},
-    [428] = {"socket.setEncoding", 18, 20},
-    [438] = {"net.createConnection", 20, 6},
-    [463] = {"socket.release", 14, 28},
-    [466] = {"server.release", 14, 38},
-    [468] = {"socket.info", 11, 27},
-    [470] = {"blockList.addRules", 18, 46},
-    [478] = {"net.connect", 11, 6},
-    [485] = {"blockList.hits", 14, 53},
-    [494] = {"server.create", 13, 29},
-    [503] = {"blockList.size", 14, 50},
-    [505] = {"blockList.addRange", 18, 41},
-    [510] = {"socket.pause", 12, 17},
+} names[1024] = {
+    [4] = {"blockList.checkMany", 19, 56},
+    [29] = {"net.createServer", 16, 34},
+    [70] = {"server.ref", 10, 40},
+    [78] = {"server.set", 10, 39},
+    [90] = {"blockList.match", 15, 57},
+    [94] = {"socket.setKeepAlive", 19, 22},
+    [95] = {"socket.setEncoding", 18, 21},
+    [96] = {"socket.setOptions", 17, 27},
+    [137] = {"blockList.release", 17, 50},
+    [148] = {"server.getConnections", 21, 38},
+    [172] = {"blockList.addRange", 18, 46},
+    [200] = {"socket.setTypeOfService", 23, 25},
+    [206] = {"socket.setTimeout", 17, 24},
+    [228] = {"socket.end", 10, 15},
+    [261] = {"server.release", 14, 43},
+    [280] = {"blockList.hits", 14, 58},
+    [281] = {"net.socketAddress", 17, 10},
+    [295] = {"server.unref", 12, 41},
+    [297] = {"net.createConnection", 20, 6},
+    [298] = {"blockList.size", 14, 55},
+    [315] = {"socket.getTypeOfService", 23, 26},
+    [337] = {"socket.ref", 10, 29},
+    [367] = {"socket.connect", 14, 13},
+    [379] = {"socket.address", 14, 31},
+    [382] = {"session.ping", 12, 2},
+    [389] = {"net.isIP", 8, 7},
+    [395] = {"socket.unref", 12, 30},
+    [398] = {"blockList.addAddress", 20, 45},
+    [413] = {"blockList.check", 15, 48},
+    [425] = {"blockList.load", 14, 52},
+    [432] = {"session.poll", 12, 4},
+    [438] = {"net.isIPv4", 10, 8},
+    [439] = {"net.isIPv6", 10, 9},
+    [475] = {"server.listen", 13, 35},
+    [487] = {"socket.info", 11, 32},
+    [505] = {"session.info", 12, 3},
+    [512] = {"blockList.clear", 15, 54},
+    [519] = {"socket.write", 12, 14},
+    [529] = {"socket.bind", 11, 12},
+    [546] = {"session.close", 13, 5},
+    [590] = {"session.describe", 16, 1},
+    [625] = {"socket.pause", 12, 18},
+    [649] = {"blockList.addRules", 18, 51},
+    [671] = {"socket.resetAndDestroy", 22, 17},
+    [695] = {"socket.destroy", 14, 16},
+    [705] = {"server.create", 13, 34},
+    [709] = {"socket.getOptions", 17, 28},
+    [763] = {"blockList.rules", 15, 49},
+    [770] = {"socket.release", 14, 33},
+    [825] = {"blockList.create", 16, 44},
+    [847] = {"session.hello", 13, 0},
+    [874] = {"blockList.addSubnet", 19, 47},
+    [877] = {"server.close", 12, 36},
+    [887] = {"server.info", 11, 42},
+    [894] = {"server.address", 14, 37},
+    [937] = {"socket.create", 13, 11},
+    [960] = {"socket.credit", 13, 20},
+    [985] = {"blockList.removeRule", 20, 53},
+    [997] = {"socket.setNoDelay", 17, 23},
+    [1009] = {"net.connect", 11, 6},
+    [1010] = {"socket.resume", 13, 19},
 };
 
 const struct nb_method *nb_method_find(struct nb_slice name)
 {
-    uint32_t hash = 1707;
-    if (!name.data || name.length > 22)
+    uint32_t hash = 43;
+    if (!name.data || name.length > 23)
         return NULL;
     for (size_t i = 0; i < name.length; i++)
         hash = hash * 33 + name.data[i];
-    size_t slot = (hash >> 7) % 512;
+    size_t slot = (hash >> 7) % 1024;
     if (!names[slot].name || names[slot].length != name.length ||
         memcmp(names[slot].name, name.data, name.length) != 0)
         return NULL;
@@ -1063,7 +1140,7 @@ const struct nb_method *nb_method_find(struct nb_slice name)
 }
 
 const struct nb_slice nb_description = SLICE(
-    "\206\250protocol\001\247methods\334\0006\207"
+    "\206\250protocol\001\247methods\334\000;\207"
     "\244name\255session.hello\246number\001\245since\001\245prose\331JAgrees on version, features and limits. Optional; only as the first frame.\246target\247session\246params\245Hello\246result\247Welcome\207"
     "\244name\260session.describe\246number\002\245since\001\245prose\331\077The whole schema, for tools and clients without generated code.\246target\247session\246params\250Describe\246result\243Any\207"
     "\244name\254session.ping\246number\003\245since\001\245prose\331RAnswers with its body, {} without one, after every earlier frame has been started.\246target\247session\246params\243Any\246result\243Any\207"
@@ -1076,6 +1153,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\252net.isIPv6\246number\023\245since\001\245prose\331<Whether the text is an IPv6 address, with a zone or without.\246target\247session\246params\246IpText\246result\247Boolean\207"
     "\244name\261net.socketAddress\246number\024\245since\001\245prose\331]Checks an address and its companions; answers them in canonical form, with what was left out.\246target\247session\246params\255SocketAddress\246result\255SocketAddress\207"
     "\244name\255socket.create\246number \245since\001\245prose\331WMakes a socket that is not connected yet, or one of a connection that is there already.\246target\251newSocket\246params\254SocketCreate\246result\247Created\207"
+    "\244name\253socket.bind\246number:\245since\001\245prose\331\202Takes a local address for a later connect, or for a server that listens on the socket; answers with it. As Node's net.BoundSocket.\246target\246socket\246params\252SocketBind\246result\247Address\207"
     "\244name\256socket.connect\246number!\245since\001\245prose\331gConnects to a port of a host, or to a Unix path; answers once connected. A host name is resolved first.\246target\246socket\246params\255SocketConnect\246result\251Endpoints\210"
     "\244name\254socket.write\246number\042\245since\001\245prose\331fSends bytes; answers once the kernel has them. Before the connection is there they wait in the broker.\243hot\303\246target\246socket\246params\253SocketWrite\246result\247Written\210"
     "\244name\252socket.end\246number#\245since\001\245prose\331bSends the last bytes, if any, then FIN; answers when that is done. The other direction stays open.\243hot\303\246target\246socket\246params\253SocketWrite\246result\247Nothing\207"
@@ -1085,9 +1163,13 @@ const struct nb_slice nb_description = SLICE(
     "\244name\255socket.resume\246number'\245since\001\245prose\260Goes on reading.\246target\246socket\246params\247Nothing\246result\247Nothing\211"
     "\244name\255socket.credit\246number(\245since\001\245prose\331\177Lets data come up to this offset, counted from the first byte that the peer sent. A limit below an earlier one changes nothing.\247feature\244flow\243hot\303\246target\246socket\246params\246Credit\246result\247Nothing\207"
     "\244name\262socket.setEncoding\246number)\245since\001\245prose\331[From now on data events carry text: utf8, utf16le, latin1, ascii, base64, base64url or hex.\246target\246socket\246params\253SetEncoding\246result\247Nothing\207"
-    "\244name\263socket.setKeepAlive\246number*\245since\001\245prose\331_Turns keep-alive probes on or off: the first after initialDelay, then up to 10, a second apart.\246target\246socket\246params\254SetKeepAlive\246result\247Nothing\207"
+    "\244name\263socket.setKeepAlive\246number*\245since\001\245prose\331bTurns keep-alive probes on or off: the first after initialDelay, then up to count, interval apart.\246target\246socket\246params\254SetKeepAlive\246result\247Nothing\207"
     "\244name\261socket.setNoDelay\246number+\245since\001\245prose\3313Turns the delay of small packets (Nagle) off or on.\246target\246socket\246params\252SetNoDelay\246result\247Nothing\207"
     "\244name\261socket.setTimeout\246number,\245since\001\245prose\331OAsks for a timeout event after so much time without traffic. Nothing is closed.\246target\246socket\246params\252SetTimeout\246result\247Nothing\207"
+    "\244name\267socket.setTypeOfService\246number=\245since\001\245prose\331qMarks the packets: the TOS byte of IPv4, the traffic class of IPv6. Without a connection it is kept for the next.\246target\246socket\246params\260SetTypeOfService\246result\247Nothing\207"
+    "\244name\267socket.getTypeOfService\246number>\245since\001\245prose\272The mark that packets get.\246target\246socket\246params\247Nothing\246result\255TypeOfService\207"
+    "\244name\261socket.setOptions\246number;\245since\001\245prose\331\231Sets options of the kernel's socket, in the order of the table, up to the first that the system refuses. Without a connection they are kept for the next.\246target\246socket\246params\255SocketOptions\246result\247Nothing\207"
+    "\244name\261socket.getOptions\246number<\245since\001\245prose\331MThe options as the kernel has them; without a connection those that are kept.\246target\246socket\246params\247Nothing\246result\255SocketOptions\207"
     "\244name\252socket.ref\246number-\245since\001\245prose\331-Lets the socket count for session.idle again.\246target\246socket\246params\247Nothing\246result\247Nothing\207"
     "\244name\254socket.unref\246number.\245since\001\245prose\3311Lets the socket no longer count for session.idle.\246target\246socket\246params\247Nothing\246result\247Nothing\207"
     "\244name\256socket.address\246number/\245since\001\245prose\331;The local end; {} when there is none, or for a Unix socket.\246target\246socket\246params\247Nothing\246result\247Address\207"
@@ -1135,7 +1217,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\261server.connection\246number\314\301\245since\001\245prose\3315A connection was accepted: a new socket, its id even.\244body\260ServerConnection\205"
     "\244name\253server.drop\246number\314\302\245since\001\245prose\331jA connection was closed at once: its address is blocked, or maxConnections was reached. {} on a Unix path.\244body\252ServerDrop\205"
     "\244name\254server.error\246number\314\303\245since\001\245prose\331qListening or accepting failed. The server lives on; behind a failure of accept it is closed and may listen again.\244body\245Error\205"
-    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000=\203"
+    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000A\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\243any\244bare\303\204"
@@ -1222,7 +1304,21 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245fatal\244type\244bool\245prose\331/session.error: the connection closes after this\203"
     "\244name\246OnRead\245prose\276How data is to be handed over.\246fields\221\203"
     "\244name\244size\244type\246uint32\245prose\331\261bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect. With feature flow the first limit too, and the next event waits for socket.credit\203"
-    "\244name\254SocketCreate\245prose\240\246fields\234\203"
+    "\244name\255SocketOptions\245prose\331\205Options of the kernel's socket. Sizes, counts and limits are the kernel's to round; milliseconds that it has as seconds are cut down.\246fields\235\203"
+    "\244name\247noDelay\244type\244bool\245prose\331,TCP_NODELAY: small packets are not held back\203"
+    "\244name\251keepAlive\244type\244bool\245prose\331'SO_KEEPALIVE: probes an idle connection\203"
+    "\244name\265keepAliveInitialDelay\244type\245int32\245prose\331MTCP_KEEPIDLE: milliseconds of idleness before the first probe, 1000..32767000\203"
+    "\244name\261keepAliveInterval\244type\245int32\245prose\331:TCP_KEEPINTVL: milliseconds between probes, 1000..32767000\203"
+    "\244name\256keepAliveCount\244type\245int32\245prose\331NTCP_KEEPCNT: probes without an answer after which the connection fails, 1..127\203"
+    "\244name\255typeOfService\244type\245int32\245prose\3314IP_TOS, IPV6_TCLASS: the mark of its packets, 0..255\203"
+    "\244name\252timeToLive\244type\245int32\245prose\3316IP_TTL, IPV6_UNICAST_HOPS: hops of its packets, 1..255\203"
+    "\244name\250priority\244type\245int32\245prose\331-SO_PRIORITY: in the queues of this host, 0..6\203"
+    "\244name\261receiveBufferSize\244type\245int32\245prose\3318SO_RCVBUF: bytes; Linux doubles it, and tells the double\203"
+    "\244name\256sendBufferSize\244type\245int32\245prose\272SO_SNDBUF: bytes; likewise\203"
+    "\244name\253userTimeout\244type\245int32\245prose\331WTCP_USER_TIMEOUT: milliseconds that sent bytes may stay unacknowledged; 0: the system's\203"
+    "\244name\257notSentLowWater\244type\245int32\245prose\331\134TCP_NOTSENT_LOWAT: bytes not sent yet, above which the kernel takes no more; 0: the system's\203"
+    "\244name\256maxSegmentSize\244type\245int32\245prose\274TCP_MAXSEG: bytes, 88..32767\203"
+    "\244name\254SocketCreate\245prose\240\246fields\236\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
     "\244name\250readable\244type\244bool\245prose\331bonly with fd or fdName: false reads nothing, and takes the peer's end as having come; default true\203"
     "\244name\250writable\244type\244bool\245prose\331Wonly with fd or fdName: false writes nothing, and takes our side as ended; default true\203"
@@ -1235,6 +1331,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\242fd\244type\242fd\245prose\331Conly socket.create, feature fds: a connection that is there already\203"
     "\244name\246fdName\244type\246string\245prose\3316the same, of the descriptors that the daemon inherited\203"
     "\244name\252readWindow\244type\246uint53\245prose\331`feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow\203"
+    "\244name\255typeOfService\244type\245int32\245prose\272as socket.setTypeOfService\203"
+    "\244name\255socketOptions\244type\255SocketOptions\245prose\331=as socket.setOptions; they are there from the first packet on\203"
     "\244name\255SocketConnect\245prose\3316Where to, and how: one of port and path must be given.\246fields\235\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\263default \042localhost\042\203"
@@ -1249,7 +1347,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247timeout\244type\246number\245prose\331\042milliseconds, as socket.setTimeout\203"
     "\244name\246onread\244type\246OnRead\245prose\263as in socket.create\203"
     "\244name\251blockList\244type\246uint53\245prose\331&as in socket.create, and instead of it\203"
-    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\027\203"
+    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\031\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
     "\244name\250readable\244type\244bool\245prose\331bonly with fd or fdName: false reads nothing, and takes the peer's end as having come; default true\203"
     "\244name\250writable\244type\244bool\245prose\331Wonly with fd or fdName: false writes nothing, and takes our side as ended; default true\203"
@@ -1262,6 +1360,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\242fd\244type\242fd\245prose\331Conly socket.create, feature fds: a connection that is there already\203"
     "\244name\246fdName\244type\246string\245prose\3316the same, of the descriptors that the daemon inherited\203"
     "\244name\252readWindow\244type\246uint53\245prose\331`feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow\203"
+    "\244name\255typeOfService\244type\245int32\245prose\272as socket.setTypeOfService\203"
+    "\244name\255socketOptions\244type\255SocketOptions\245prose\331=as socket.setOptions; they are there from the first packet on\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\263default \042localhost\042\203"
     "\244name\244path\244type\244path\245prose\331/a Unix socket; the TCP options are then ignored\203"
@@ -1306,6 +1406,11 @@ const struct nb_slice nb_description = SLICE(
     "\244name\244path\244type\244path\245prose\257a Unix socket's\203"
     "\244name\247Created\245prose\240\246fields\221\203"
     "\244name\242id\244type\246uint53\245prose\331!the new actor's, whoever chose it\203"
+    "\244name\252SocketBind\245prose\331^What to bind: the socket is then connected from there, or listened on, and not to a Unix path.\246fields\224\203"
+    "\244name\244host\244type\246string\245prose\3313an IP address; default 0.0.0.0, or :: with ipv6Only\203"
+    "\244name\244port\244type\244port\245prose\331\0420, the default: the system chooses\203"
+    "\244name\250ipv6Only\244type\244bool\245prose\331-\042::\042 takes no IPv4 connections; default false\203"
+    "\244name\251reusePort\244type\244bool\245prose\3317others that say so too may bind the same; default false\203"
     "\244name\253SocketWrite\245prose\240\246fields\222\203"
     "\244name\244data\244type\247payload\245prose\3314at most maxWrite bytes; text is sent in the encoding\203"
     "\244name\250encoding\244type\246string\245prose\331>of data that came as text, as socket.setEncoding; default utf8\203"
@@ -1319,9 +1424,15 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245error\244type\245Error\245prose\271echoed in the error event\203"
     "\244name\253SetEncoding\245prose\240\246fields\221\203"
     "\244name\250encoding\244type\246string\245prose\273absent: data as bytes again\203"
-    "\244name\254SetKeepAlive\245prose\240\246fields\222\203"
+    "\244name\254SetKeepAlive\245prose\240\246fields\224\203"
     "\244name\246enable\244type\244bool\245prose\255default false\203"
     "\244name\254initialDelay\244type\246number\245prose\331<milliseconds, cut down to whole seconds; 0 keeps what is set\203"
+    "\244name\250interval\244type\246number\245prose\331amilliseconds between probes, cut down to whole seconds; default, and for less than a second: 1000\203"
+    "\244name\245count\244type\245int32\245prose\331Mprobes without an answer after which the connection fails, 1..127; default 10\203"
+    "\244name\260SetTypeOfService\245prose\240\246fields\221\203"
+    "\244name\243tos\244type\245int32\245prose\2460..255\204"
+    "\244name\255TypeOfService\245prose\240\246fields\221\203"
+    "\244name\245value\244type\245int32\245prose\2460..255\244bare\303\203"
     "\244name\252SetNoDelay\245prose\240\246fields\221\203"
     "\244name\247noDelay\244type\244bool\245prose\254default true\203"
     "\244name\252SetTimeout\245prose\240\246fields\221\203"
@@ -1360,7 +1471,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250hadError\244type\244bool\245prose\272an error event came before\203"
     "\244name\251bytesRead\244type\246uint53\245prose\271from the peer, all in all\203"
     "\244name\254bytesWritten\244type\246uint53\245prose\331&by the client, sent or not, as in Node\203"
-    "\244name\254ServerCreate\245prose\240\246fields\232\203"
+    "\244name\254ServerCreate\245prose\240\246fields\233\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\331'of its connections, as in socket.create\203"
     "\244name\256pauseOnConnect\244type\244bool\245prose\331@its connections are not read before socket.resume; default false\203"
     "\244name\247noDelay\244type\244bool\245prose\331(of its connections, as in socket.connect\203"
@@ -1371,9 +1482,10 @@ const struct nb_slice nb_description = SLICE(
     "\244name\255highWaterMark\244type\246uint32\245prose\331'of its connections, as in socket.create\203"
     "\244name\251blockList\244type\246uint53\245prose\331aid of a block list: connections from addresses on it are dropped; kept even if the id is released\203"
     "\244name\252readWindow\244type\246uint53\245prose\331'of its connections, as in socket.create\203"
+    "\244name\255socketOptions\244type\255SocketOptions\245prose\331(of its connections, as socket.setOptions\203"
     "\244name\254ServerHandle\245prose\331GWhat another actor of the session listens on, or could: one of the two.\246fields\222\203"
     "\244name\246server\244type\246uint53\245prose\331<id of a server that listens: connections then come to either\203"
-    "\244name\246socket\244type\246uint53\245prose\3314id of a socket that was made from a bound descriptor\203"
+    "\244name\246socket\244type\246uint53\245prose\331iid of a socket that was made from a bound descriptor, or has bound an address, which is then the server's\203"
     "\244name\254ServerListen\245prose\331tWhere to: one of handle, fd and fdName, else port, else path; with none of them there must be no other field either.\246fields\235\203"
     "\244name\244port\244type\244port\245prose\331D0, the default: the system chooses; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\331UIP address, or a name of which the first address counts; absent: \042::\042, else \0420.0.0.0\042\203"

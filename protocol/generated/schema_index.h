@@ -20,6 +20,7 @@ enum nb_method_index {
     NB_METHOD_NET_IS_IPV6,
     NB_METHOD_NET_SOCKET_ADDRESS,
     NB_METHOD_SOCKET_CREATE,
+    NB_METHOD_SOCKET_BIND,
     NB_METHOD_SOCKET_CONNECT,
     NB_METHOD_SOCKET_WRITE,
     NB_METHOD_SOCKET_END,
@@ -32,6 +33,10 @@ enum nb_method_index {
     NB_METHOD_SOCKET_SET_KEEP_ALIVE,
     NB_METHOD_SOCKET_SET_NO_DELAY,
     NB_METHOD_SOCKET_SET_TIMEOUT,
+    NB_METHOD_SOCKET_SET_TYPE_OF_SERVICE,
+    NB_METHOD_SOCKET_GET_TYPE_OF_SERVICE,
+    NB_METHOD_SOCKET_SET_OPTIONS,
+    NB_METHOD_SOCKET_GET_OPTIONS,
     NB_METHOD_SOCKET_REF,
     NB_METHOD_SOCKET_UNREF,
     NB_METHOD_SOCKET_ADDRESS,
@@ -98,6 +103,7 @@ union nb_params {
     nb_IpText ip_text;
     nb_SocketAddress socket_address;
     nb_SocketCreate socket_create;
+    nb_SocketBind socket_bind;
     nb_SocketConnect socket_connect;
     nb_SocketWrite socket_write;
     nb_SocketDestroy socket_destroy;
@@ -106,6 +112,8 @@ union nb_params {
     nb_SetKeepAlive set_keep_alive;
     nb_SetNoDelay set_no_delay;
     nb_SetTimeout set_timeout;
+    nb_SetTypeOfService set_type_of_service;
+    nb_SocketOptions socket_options;
     nb_ServerCreate server_create;
     nb_ServerListen server_listen;
     nb_ServerSet server_set;
@@ -130,9 +138,11 @@ union nb_result {
     nb_Boolean boolean;
     nb_SocketAddress socket_address;
     nb_Created created;
+    nb_Address address;
     nb_Endpoints endpoints;
     nb_Written written;
-    nb_Address address;
+    nb_TypeOfService type_of_service;
+    nb_SocketOptions socket_options;
     nb_SocketInfo socket_info;
     nb_Connections connections;
     nb_ServerInfo server_info;
@@ -171,6 +181,7 @@ extern const struct nb_shape nb_shape_SessionClose;
 extern const struct nb_shape nb_shape_Closing;
 extern const struct nb_shape nb_shape_Error;
 extern const struct nb_shape nb_shape_OnRead;
+extern const struct nb_shape nb_shape_SocketOptions;
 extern const struct nb_shape nb_shape_SocketCreate;
 extern const struct nb_shape nb_shape_SocketConnect;
 extern const struct nb_shape nb_shape_CreateConnection;
@@ -182,6 +193,7 @@ extern const struct nb_shape nb_shape_Boolean;
 extern const struct nb_shape nb_shape_SocketAddress;
 extern const struct nb_shape nb_shape_Address;
 extern const struct nb_shape nb_shape_Created;
+extern const struct nb_shape nb_shape_SocketBind;
 extern const struct nb_shape nb_shape_SocketWrite;
 extern const struct nb_shape nb_shape_Written;
 extern const struct nb_shape nb_shape_Credit;
@@ -189,6 +201,8 @@ extern const struct nb_shape nb_shape_Flushed;
 extern const struct nb_shape nb_shape_SocketDestroy;
 extern const struct nb_shape nb_shape_SetEncoding;
 extern const struct nb_shape nb_shape_SetKeepAlive;
+extern const struct nb_shape nb_shape_SetTypeOfService;
+extern const struct nb_shape nb_shape_TypeOfService;
 extern const struct nb_shape nb_shape_SetNoDelay;
 extern const struct nb_shape nb_shape_SetTimeout;
 extern const struct nb_shape nb_shape_SocketInfo;

@@ -136,6 +136,18 @@ static void expect_of_listen(nb_ServerListen options, struct nb_rights rights, c
     expect_objection(rights, word);
 }
 
+START_TEST(binding)
+{
+    const struct nb_rights bind = {.bind = true}, low_bind = {.bind = true, .low_ports = true};
+    ask(NB_METHOD_SOCKET_BIND);
+    expect_objection(none, "Binding");
+    expect_objection(bind, NULL);
+    request.params.socket_bind = (nb_SocketBind){.has_port = true, .port = 1023};
+    expect_objection(bind, "1024");
+    expect_objection(low_bind, NULL);
+}
+END_TEST
+
 START_TEST(listening)
 {
     const struct nb_rights bind = {.bind = true}, unix_bind = {.bind = true, .unix_paths = true};
@@ -177,7 +189,7 @@ END_TEST
 START_TEST(the_rest_needs_no_right)
 {
     for (int index = 0; index < NB_METHOD_COUNT; index++) {
-        if (index == NB_METHOD_SERVER_LISTEN)
+        if (index == NB_METHOD_SERVER_LISTEN || index == NB_METHOD_SOCKET_BIND)
             continue;
         ask((enum nb_method_index)index);
         expect_objection(none, NULL);
@@ -194,6 +206,7 @@ int main(void)
         rights_are_a_list_of_names,
         inherited_descriptors_are_named_one_by_one,
         connecting,
+        binding,
         listening,
         sockets_that_are_there,
         the_rest_needs_no_right,

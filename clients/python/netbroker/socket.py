@@ -237,9 +237,13 @@ class Socket(Remote):
         """`data` becomes str, decoded by the broker; None: bytes again."""
         await self._request("setEncoding", encoding=encoding)
 
-    async def set_keep_alive(self, enable: bool = False, initial_delay: float = 0) -> None:
-        """initial_delay: milliseconds, cut to whole seconds; 0 keeps what is set."""
-        await self._request("setKeepAlive", enable=enable, initial_delay=initial_delay)
+    async def set_keep_alive(self, enable: bool = False, initial_delay: float = 0, interval: Optional[float] = None,
+                             count: Optional[int] = None) -> None:
+        """Probes after `initial_delay`, then up to `count` (10), `interval` (1000) apart.
+
+        Milliseconds, cut to whole seconds; an initial_delay of 0 keeps what is set.
+        """
+        await self._request("setKeepAlive", enable=enable, initial_delay=initial_delay, interval=interval, count=count)
 
     async def set_no_delay(self, no_delay: bool = True) -> None:
         await self._request("setNoDelay", no_delay=no_delay)
@@ -247,6 +251,27 @@ class Socket(Remote):
     async def set_timeout(self, timeout: float) -> None:
         """`timeout` comes after so many milliseconds of silence; 0: never. Closes nothing."""
         await self._request("setTimeout", timeout=timeout)
+
+    async def set_type_of_service(self, tos: int) -> None:
+        """Marks the packets: 0..255."""
+        await self._request("setTypeOfService", tos=tos)
+
+    async def get_type_of_service(self) -> int:
+        return await self._request("getTypeOfService")  # type: ignore[no-any-return]
+
+    async def set_options(self, **options: Union[bool, int]) -> None:
+        """Options of the kernel's socket, such as time_to_live=9; without a connection they are kept for the next."""
+        await self._request("setOptions", **options)
+
+    async def get_options(self) -> Dict[str, Union[bool, int]]:
+        """Those that the socket has; without a connection those that are kept."""
+        return from_body(await self._request("getOptions"))  # type: ignore[return-value]
+
+    async def bind(self, host: Optional[str] = None, port: Union[int, str, None] = None, ipv6_only: Optional[bool] = None,
+                   reuse_port: Optional[bool] = None) -> Address:
+        """Takes a local address to connect from later; the result is the address."""
+        return from_body(await self._request("bind", host=host, port=port, ipv6_only=ipv6_only,  # type: ignore[return-value]
+                                             reuse_port=reuse_port))
 
     async def address(self) -> Address:
         """The local address; empty for Unix sockets and before the connection."""

@@ -422,7 +422,7 @@ START_TEST(sockets_get_the_servers_options)
     int peer = join();
     expect_line("connection 1 socket=2");
     const struct nb_socket *socket = driver_look(driver_accepted);
-    ck_assert(socket->no_delay);
+    ck_assert_int_eq(socket->options.values[NB_OPTION_NO_DELAY], 1);
     ck_assert_uint_eq(socket->high_water_mark, 77);
     peer_send(driver_loop, peer, "01234", 5);
     shutdown(peer, SHUT_WR);
