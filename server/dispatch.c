@@ -180,6 +180,17 @@ static bool create_new(struct nb_session *session, const struct nb_request *requ
     return true;
 }
 
+static bool is_creation(const struct nb_method *method)
+{
+    return method->target == NB_TARGET_NEW_SOCKET || method->target == NB_TARGET_NEW_SERVER ||
+           method->target == NB_TARGET_NEW_BLOCK_LIST;
+}
+
+bool nb_session_finds_number_in_use(const struct nb_session *session, const struct nb_request *request)
+{
+    return is_creation(request->method) && nb_handles_find(&session->handles, request->target);
+}
+
 static bool find_destination(struct nb_session *session, const struct nb_request *request,
                              struct destination *ret)
 {
@@ -233,27 +244,30 @@ static bool is_allowed(struct nb_session *session, const struct nb_request *requ
     return false;
 }
 
+bool nb_session_check_msgid(struct nb_session *session, const struct nb_request *request)
+{
+    struct nb_fault fault = {0};
+    if (request->is_notification || !nb_pending_has(&session->pending, request->msgid))
+        return true;
+    nb_fault_set(&fault, "ERR_NB_PROTOCOL", NULL, "The msgid %u is still open", request->msgid);
+    fault.map.has_msgid = true;
+    fault.map.msgid = request->msgid;
+    nb_session_break(session, &fault);
+    return false;
+}
+
 /* Notes the msgid as open; false: refused. */
 static bool open_request(struct nb_session *session, const struct nb_request *request)
 {
-    struct nb_fault fault = {0};
     if (request->is_notification)
         return true;
     if (session->pending.count >= session->limits->max_pending) {
         refuse_limit(session, request, "maxPending", session->limits->max_pending);
         return false;
     }
-    int status = nb_pending_add(&session->pending, request->msgid);
-    if (status == 0)
+    if (nb_pending_add(&session->pending, request->msgid) == 0)
         return true;
-    if (status == UV_ENOMEM) {
-        nb_actor_stop(&session->actor);
-        return false;
-    }
-    nb_fault_set(&fault, "ERR_NB_PROTOCOL", NULL, "The msgid %u is still open", request->msgid);
-    fault.map.has_msgid = true;
-    fault.map.msgid = request->msgid;
-    nb_session_break(session, &fault);
+    nb_actor_stop(&session->actor);
     return false;
 }
 
@@ -323,8 +337,8 @@ static bool find_everything(struct nb_session *session, const struct nb_request 
 void nb_session_dispatch(struct nb_session *session, struct nb_request *request, struct nb_chunk *chunk)
 {
     struct destination destination = {.socket = {.fd = -1, .lender = NB_NOBODY}};
-    if (is_in_place(session, request) && is_granted(session, request) && is_allowed(session, request) &&
-        open_request(session, request)) {
+    if (nb_session_check_msgid(session, request) && is_in_place(session, request) &&
+        is_granted(session, request) && is_allowed(session, request) && open_request(session, request)) {
         if (find_everything(session, request, &destination))
             send_command(session, request, &destination, chunk);
         else if (!request->is_notification)

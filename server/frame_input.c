@@ -72,3 +72,8 @@ enum nb_scan_status nb_frame_input_next(struct nb_frame_input *input, struct nb_
     input->scan = (struct nb_scan){0};
     return NB_SCAN_FRAME;
 }
+
+void nb_frame_input_put_back(struct nb_frame_input *input, size_t length)
+{
+    input->start -= length;
+}

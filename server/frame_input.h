@@ -34,4 +34,7 @@ void nb_frame_input_commit(struct nb_frame_input *input, size_t length);
  */
 enum nb_scan_status nb_frame_input_next(struct nb_frame_input *input, struct nb_bytes *ret_frame);
 
+/* The frame that was given last comes again; the caller keeps its share. */
+void nb_frame_input_put_back(struct nb_frame_input *input, size_t length);
+
 #endif

@@ -53,6 +53,11 @@ static int grow(struct nb_pending *pending)
     return 0;
 }
 
+bool nb_pending_has(const struct nb_pending *pending, uint32_t msgid)
+{
+    return pending->capacity && pending->used[locate(pending, msgid)];
+}
+
 int nb_pending_add(struct nb_pending *pending, uint32_t msgid)
 {
     if (pending->count * 2 >= pending->capacity && grow(pending) < 0)

@@ -15,6 +15,8 @@ struct nb_pending {
 
 void nb_pending_finish(struct nb_pending *pending);
 
+bool nb_pending_has(const struct nb_pending *pending, uint32_t msgid);
+
 /* 0; UV_EEXIST: it is open already; UV_ENOMEM. */
 int nb_pending_add(struct nb_pending *pending, uint32_t msgid);
 

@@ -245,6 +245,27 @@ static void break_at(struct nb_session *session, enum nb_scan_status status)
     nb_session_break(session, &fault);
 }
 
+/*
+ * A creation that was started before and is refused gives its number back, but only when it is carried out (one
+ * round of messages) and the session has heard of it (another). So a number in use is looked at twice.
+ */
+static bool wants_second_look(struct nb_session *session, const struct nb_request *request)
+{
+    session->looks_again = !session->looks_again && nb_session_finds_number_in_use(session, request);
+    return session->looks_again;
+}
+
+static void start_request(struct nb_session *session, struct nb_request *request, struct nb_bytes frame)
+{
+    if (wants_second_look(session, request)) {
+        session->frames_in--;
+        nb_frame_input_put_back(&session->input, frame.length);
+        nb_chunk_unref(frame.chunk);
+        return;
+    }
+    nb_session_dispatch(session, request, frame.chunk);
+}
+
 /* A union of all params is large; it is cleared no further than the decoder does. */
 static void start_frame(struct nb_session *session, struct nb_bytes frame)
 {
@@ -253,10 +274,11 @@ static void start_frame(struct nb_session *session, struct nb_bytes frame)
     session->frames_in++;
     switch (nb_rpc_decode(frame.data, frame.length, session->limits->max_write, &request, &fault)) {
     case NB_RPC_REQUEST:
-        nb_session_dispatch(session, &request, frame.chunk);
+        start_request(session, &request, frame);
         break;
     case NB_RPC_REFUSED:
-        nb_session_refuse(session, &request, &fault);
+        if (nb_session_check_msgid(session, &request))
+            nb_session_refuse(session, &request, &fault);
         nb_chunk_unref(frame.chunk);
         break;
     case NB_RPC_BROKEN:
@@ -274,7 +296,7 @@ static void leave_backlog(struct nb_session *session)
         nb_actor_stop(&session->actor);
         return;
     }
-    session->has_backlog = true;
+    session->backlog_rounds = session->looks_again ? 2 : 1;
     nb_send(session->actor.loop, session->actor.id, message);
 }
 
@@ -293,7 +315,7 @@ static bool start_frames(struct nb_session *session)
         }
         start_frame(session, frame);
         check_unflushed(session);
-        if (i == FRAMES_A_TURN || session->holds_frames) {
+        if (i == FRAMES_A_TURN || session->holds_frames || session->looks_again) {
             leave_backlog(session);
             return false;
         }
@@ -303,7 +325,8 @@ static bool start_frames(struct nb_session *session)
 
 void nb_session_pump(struct nb_session *session)
 {
-    if (session->has_backlog || session->has_last_frame || session->is_ending || session->actor.is_stopping)
+    if (session->backlog_rounds || session->has_last_frame || session->is_ending ||
+        session->actor.is_stopping)
         return;
     if (!start_frames(session)) {
         nb_stream_stop_reading(&session->stream);
@@ -449,6 +472,16 @@ static void take_event(struct nb_session *session, struct nb_event_message *even
     nb_session_send_event(session, event);
 }
 
+static void take_backlog(struct nb_session *session, struct nb_message **message)
+{
+    if (--session->backlog_rounds) {
+        nb_send(session->actor.loop, session->actor.id, *message);
+        *message = NULL;
+        return;
+    }
+    nb_session_pump(session);
+}
+
 static void receive(struct nb_actor *self, struct nb_message **message)
 {
     struct nb_session *session = (struct nb_session *)self;
@@ -470,8 +503,7 @@ static void receive(struct nb_actor *self, struct nb_message **message)
         session->waits_for_relief = false;
         nb_session_pump(session);
     } else if (class == &backlog_class) {
-        session->has_backlog = false;
-        nb_session_pump(session);
+        take_backlog(session, message);
     } else if (class == &last_frame_class) {
         nb_actor_stop(self);
     } else if (class == &nb_closing_class) {

@@ -66,7 +66,8 @@ struct nb_session {
     bool stream_in_use; /* from open to on_closed */
     bool stop_has_begun;
     bool holds_frames; /* no further one is started in this turn, because of the one before */
-    bool has_backlog; /* frames of this session wait for the next turn */
+    bool looks_again; /* at the next frame, once what was started before it is settled */
+    unsigned backlog_rounds; /* frames of this session wait for so many messages to itself */
     bool waits_for_relief; /* too much is unflushed; with feature flow frames are started all the same */
     bool waits_for_client; /* far too much is queued to it */
     bool output_is_full; /* too much is queued to it for sockets to be read */
@@ -124,6 +125,15 @@ void nb_session_poll_init(struct nb_session *session);
 void nb_session_poll_finish(struct nb_session *session);
 void nb_session_poll_end(struct nb_session *session); /* answers an open poll with what there is */
 void nb_session_hold(struct nb_session *session, struct nb_slice frame, struct nb_bytes payload);
+
+/*
+ * dispatch.c: a second use of a msgid that is open is fatal, whatever else is wrong with the frame. False: that is
+ * what it was.
+ */
+bool nb_session_check_msgid(struct nb_session *session, const struct nb_request *request);
+
+/* dispatch.c: the request is a creation whose number is in use. */
+bool nb_session_finds_number_in_use(const struct nb_session *session, const struct nb_request *request);
 
 /* dispatch.c: starts a decoded request; takes the share of chunk that its slices borrow from. */
 void nb_session_dispatch(struct nb_session *session, struct nb_request *request, struct nb_chunk *chunk);

@@ -66,6 +66,26 @@ static struct nb_slice write_frame(size_t size)
     return (struct nb_slice){bytes, start + 5 + size};
 }
 
+START_TEST(a_frame_that_is_put_back_comes_again)
+{
+    struct nb_frame_input input;
+    struct nb_bytes frame;
+    struct nb_slice first = notation("[2, 'first', [1]]"), second = notation("[2, 'the second', [2]]");
+    begin(&input);
+    feed(&input, first.data, first.length);
+    ck_assert_int_eq(nb_frame_input_next(&input, &frame), NB_SCAN_FRAME);
+    nb_frame_input_put_back(&input, frame.length);
+    nb_chunk_unref(frame.chunk);
+    feed(&input, second.data, second.length);
+    expect_frame(&input, first.data, first.length);
+    expect_frame(&input, second.data, second.length);
+    expect_more(&input);
+    end(&input);
+    free((void *)first.data);
+    free((void *)second.data);
+}
+END_TEST
+
 START_TEST(every_split_of_two_frames)
 {
     struct nb_frame_input input;
@@ -286,6 +306,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
+        a_frame_that_is_put_back_comes_again,
         every_split_of_two_frames,
         one_byte_at_a_time,
         frames_over_the_edges_of_chunks,

@@ -21,6 +21,7 @@ static int find_in_model(uint32_t msgid)
 static void add_to_both(struct nb_pending *pending, uint32_t msgid)
 {
     bool is_there = find_in_model(msgid) >= 0;
+    ck_assert_int_eq(nb_pending_has(pending, msgid), is_there);
     ck_assert_int_eq(nb_pending_add(pending, msgid), is_there ? UV_EEXIST : 0);
     if (!is_there)
         model[model_count++] = msgid;

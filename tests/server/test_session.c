@@ -1,9 +1,11 @@
 #include "client.h"
 #include "memory.h"
+#include "notation.h"
 #include "suite.h"
 #include "turns.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -178,6 +180,80 @@ START_TEST(a_msgid_that_is_still_open_is_fatal)
 }
 END_TEST
 
+/* Whatever is wrong with the frame: two answers to one msgid must never be. */
+START_TEST(a_refused_frame_is_a_second_use_of_its_msgid_too)
+{
+    static const char *const frames[] = {"[0,2,'no.such',[0]]",       "[0,2,'socket.write',[7,{}]]",
+                                         "[0,2,'session.hello',[0]]", "[0,2,'socket.credit',[1,5]]",
+                                         "[0,2,'session.ping',[1]]",  "[0,2,'socket.create',[2]]",
+                                         "[0,2,'socket.info',[5]]"};
+    broker_limits.max_pending = 1;
+    broker_start();
+    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+        client_open(&one);
+        client_ask(&one, "[0,1,'session.hello',[0,{'events':'poll'}]]", "[1,1,nil,*");
+        client_send(&one, "[0,2,'session.poll',[0,{'wait':60000}]]");
+        client_ask(&one, "[0,3,'session.ping',[0]]", "[1,3,{'code':'ERR_NB_LIMIT'*");
+        client_send(&one, "%s", frames[i]);
+        client_expect(&one, "[2,'session.error',[0,{'code':'ERR_NB_PROTOCOL'*'msgid':2*'fatal':true*");
+        client_expect(&one, "end");
+        client_close(&one);
+    }
+    broker_end();
+}
+END_TEST
+
+static void send_in_one_go(const char *const *frames, size_t count)
+{
+    uint8_t bytes[1024];
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct nb_slice frame = notation(frames[i]);
+        ck_assert_uint_le(length + frame.length, sizeof bytes);
+        memcpy(bytes + length, frame.data, frame.length);
+        length += frame.length;
+        free((void *)frame.data);
+    }
+    client_send_bytes(&one, bytes, length);
+}
+
+/* It has made nothing, so the number is free for the next in the same burst. */
+START_TEST(a_refused_creation_leaves_its_number_to_the_next)
+{
+    static const char *const pairs[][2] = {
+        {"[0,1,'socket.create',[1,{'encoding':'nope'}]]", "[0,2,'socket.create',[1]]"},
+        {"[0,1,'server.create',[1,{'readChunk':0}]]", "[0,2,'blockList.create',[1]]"},
+        {"[0,1,'net.createConnection',[1,{'port':1,'family':5}]]", "[0,2,'server.create',[1]]"},
+        {"[2,'net.createConnection',[1,{'port':1,'hints':9999}]]", "[0,2,'socket.create',[1]]"}};
+    broker_start();
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        client_open(&one);
+        send_in_one_go(pairs[i], 2);
+        client_expect(&one, i < 3 ? "[1,1,{'code':*" : "[2,'session.error',[0,{'code':*");
+        client_expect(&one, "[1,2,nil,{'id':1}]");
+        ck_assert(client_hears_nothing(&one));
+        ck_assert_uint_eq(broker_session()->frames_in, 2);
+        client_close(&one);
+    }
+    broker_end();
+}
+END_TEST
+
+START_TEST(a_live_id_in_the_same_burst_is_fatal)
+{
+    static const char *const frames[] = {"[0,1,'socket.create',[1]]", "[0,2,'server.create',[1]]",
+                                         "[0,3,'server.listen',[1]]"};
+    broker_start();
+    client_open(&one);
+    send_in_one_go(frames, 3);
+    client_expect(&one, "[1,1,nil,{'id':1}]");
+    client_expect(&one, "[2,'session.error',[0,{'code':'ERR_NB_ID_IN_USE'*'target':1*'fatal':true*");
+    client_expect(&one, "end");
+    client_close(&one);
+    broker_end();
+}
+END_TEST
+
 START_TEST(a_live_id_in_a_creation_is_fatal)
 {
     broker_start();
@@ -302,6 +378,9 @@ int main(void)
         answers_go_out_although_the_client_has_ended_its_side,
         malformed_frames_are_fatal,
         a_msgid_that_is_still_open_is_fatal,
+        a_refused_frame_is_a_second_use_of_its_msgid_too,
+        a_refused_creation_leaves_its_number_to_the_next,
+        a_live_id_in_the_same_burst_is_fatal,
         a_live_id_in_a_creation_is_fatal,
         one_session_does_not_disturb_another,
         close_answers_first,

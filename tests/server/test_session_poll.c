@@ -1,4 +1,5 @@
 #include "client.h"
+#include "notation.h"
 #include "suite.h"
 #include "turns.h"
 
@@ -38,6 +39,27 @@ START_TEST(events_are_held_until_they_are_fetched)
     client_ask(&client, "[0,3,'session.poll',[0]]", "[1,3,nil,[]]");
     ck_assert(client_hears_nothing(&client));
     end();
+}
+END_TEST
+
+/* What is wrong behind hello in one burst is an event like others. */
+START_TEST(nothing_comes_unasked_behind_hello)
+{
+    struct nb_slice hello = notation("[0,1,'session.hello',[0,{'events':'poll'}]]");
+    struct nb_slice bad = notation("[2,'no.such',[0]]");
+    uint8_t bytes[256];
+    memcpy(bytes, hello.data, hello.length);
+    memcpy(bytes + hello.length, bad.data, bad.length);
+    broker_start();
+    client_open(&client);
+    client_send_bytes(&client, bytes, hello.length + bad.length);
+    client_expect(&client, "[1,1,nil,*");
+    ck_assert(client_hears_nothing(&client));
+    client_ask(&client, "[0,2,'session.poll',[0]]",
+               "[1,2,nil,[['session.error',[0,{'code':'ERR_NB_UNKNOWN_METHOD'*");
+    end();
+    free((void *)hello.data);
+    free((void *)bad.data);
 }
 END_TEST
 
@@ -193,6 +215,7 @@ int main(void)
     const TTest *const tests[] = {
         who_never_fetches_is_ended_at_a_bound,
         events_are_held_until_they_are_fetched,
+        nothing_comes_unasked_behind_hello,
         as_many_as_asked_for,
         a_poll_waits_for_the_first,
         a_wait_ends,
