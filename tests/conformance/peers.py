@@ -25,7 +25,9 @@ INFO_BACKLOG = 28  # offset of tcpi_sacked in struct tcp_info; for a listener, i
 
 class Peer:
     """A plain socket: a listener, or a connection."""
-    COMMANDS = ("listen", "accept", "connect", "reserve", "unanswering", "send", "finish", "reset", "close")
+    COMMANDS = ("listen", "accept", "connect", "reserve", "unanswering", "open", "send", "finish", "reset", "close")
+    OTHERS = {"file": lambda: open("/proc/self/stat", "rb"), "datagram": lambda: socket.socket(type=socket.SOCK_DGRAM),
+              "sequence": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)}
 
     def __init__(self):
         self._socket, self._more = None, contextlib.ExitStack()
@@ -34,6 +36,14 @@ class Peer:
         if self._socket:
             self._socket.close()
         self._more.close()
+        return {}
+
+    def fileno(self):
+        return self._socket.fileno()
+
+    def open(self, kind):
+        """What is no stream, to be given away."""
+        self._socket = self.OTHERS[kind]()
         return {}
 
     def _take(self, sock):

@@ -58,7 +58,7 @@ class Player:
         self._scenario, self._side = scenario, side
         self._names = {"dir": folder, "path107": padded(folder, 107), "path108": padded(folder, 108),
                        "somaxconn": int(pathlib.Path("/proc/sys/net/core/somaxconn").read_text())}
-        self._peers, self._actors, self._open = {"file": Files()}, {}, {}
+        self._peers, self._actors, self._open, self._given = {"file": Files()}, {}, {}, {}
         self._log, self._next_id, self._last = [], 1, None
 
     def play(self):
@@ -103,13 +103,27 @@ class Player:
         if step.label in self._peers:
             self._last = (None, self._command_peer(step.label, verb, *values))
         else:
+            is_given = self._fill_fd(values)
             actor, method = self._actor(step.label, step.method)
+            if is_given and method == "socket.create":
+                self._side.opened(actor.target)
             msgid = actor.session.send(method, actor.target, *values)
             self._open[actor.session, msgid] = step
             self._last = (actor.session, msgid)
 
+    def _fill_fd(self, values):
+        """A field fd names a peer whose descriptor was given: its number takes the place of the name."""
+        body = values[0] if values and isinstance(values[0], dict) else {}
+        if body.get("fd") not in self._given:
+            return False
+        values[0] = {**body, "fd": self._given[body["fd"]]}
+        return True
+
     def _command_peer(self, label, verb, body=None):
         peer = self._peers[label]
+        if verb == "give":
+            self._given[label] = self._side.give(peer.fileno())
+            return {}
         if verb not in peer.COMMANDS:
             raise Mismatch(f"a {type(peer).__name__.lower()} cannot {verb}")
         if not isinstance(body, dict):

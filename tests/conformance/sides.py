@@ -2,6 +2,8 @@
 
     side.session(name)   a session of its own, made when first asked for (Node has one)
     side.pid             the process whose sockets they are
+    side.give(fd)        the number by which a command can name the descriptor
+    side.opened(target)  that command makes an open socket
     side.close()         ends the sessions; the processes live on for the next scenario
 
 Frames to and from Node are those of the protocol, as one line of JSON each.
@@ -20,7 +22,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "differential")]
 
 import oracle  # noqa: E402
 from support.conformance import Tap  # noqa: E402
-from support.wire import ABSENT, DEADLINE, Session, params  # noqa: E402
+from support.wire import ABSENT, DEADLINE, Session, notification_frame, params  # noqa: E402
 
 NODE_VERSION = "v19.2.0"
 
@@ -29,18 +31,31 @@ class BrokerSide:
     name = "broker"
 
     def __init__(self, broker):
-        self._broker, self._sessions = broker, {}
+        self._broker, self._sessions, self._taps, self._given = broker, {}, {}, 0
         self.pid = broker.pid
+
+    def give(self, fd):
+        """Before the first command of a scenario, which would be too late to ask for the feature."""
+        if not self._sessions:
+            self.session().request("session.hello", 0, {"features": ["fds"]})
+        socket.send_fds(self.session().socket, [notification_frame("session.ping")], [fd])
+        self._given += 1
+        return self._given - 1
+
+    def opened(self, target):
+        self._taps[""].opened(target)
 
     def session(self, name=""):
         if name not in self._sessions:
-            self._sessions[name] = Session(self._broker.path, inspect=Tap())
+            self._taps[name] = Tap()
+            self._sessions[name] = Session(self._broker.path, inspect=self._taps[name])
         return self._sessions[name]
 
     def close(self):
         for session in self._sessions.values():
             session.socket.close()
         self._sessions.clear()
+        self._given = 0
 
 
 class NodeSide:
@@ -48,12 +63,27 @@ class NodeSide:
 
     def __init__(self, node):
         """Starts the driver under the given Node; `end` ends it."""
+        self._node = node
+        self._start()
+
+    def _start(self, fds=()):
         ours, theirs = socket.socketpair()
-        self._process = subprocess.Popen([node, HERE / "driver.js"], stdin=theirs, stdout=theirs,
+        self._process = subprocess.Popen([self._node, HERE / "driver.js"], stdin=theirs, stdout=theirs, pass_fds=fds,
                                          env={**os.environ, "NODE_NO_WARNINGS": "1"})
         theirs.close()
         self._session = NodeSession(ours)
         self.pid = self._process.pid
+
+    def give(self, fd):
+        """A process gets descriptors when it starts: one, before the first command of a scenario."""
+        if self._session.has_sent():
+            raise ValueError("too late to give Node a descriptor")
+        self.end()
+        self._start([fd])
+        return fd
+
+    def opened(self, target):
+        """Nothing has to be known of it."""
 
     def session(self, name=""):
         if name:
@@ -77,14 +107,19 @@ class NodeSession(Session):
     def __init__(self, sock):
         self.socket = sock
         sock.settimeout(DEADLINE)
+        self._last = 0
         self.forget()
         self._inspect = None
         self._unpacker = Lines()
         self._read = 0
-        self._last = 0
 
     def forget(self):
         self.log, self._waiting = [], []
+        self._forgotten = self._last
+
+    def has_sent(self):
+        """Whether there was a command since the last scenario."""
+        return self._last > self._forgotten
 
     def send(self, method, target=0, body=ABSENT, options=ABSENT, msgid=None):
         self._last += 1
