@@ -73,6 +73,7 @@ struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucr
     snprintf(session->name, sizeof session->name, "s%llu", (unsigned long long)serial);
     nb_frame_input_init(&session->input, &loop->pool, nb_limits_for_scan(limits));
     nb_session_poll_init(session);
+    nb_session_stop_init(session);
     nb_stream_init(&session->stream, loop, &stream_ops, false);
     if (init_account(session) < 0 || nb_stream_open(&session->stream, fd) < 0) {
         close(fd);
@@ -100,18 +101,24 @@ static void finish(struct nb_session *session)
     nb_actor_finish(&session->actor);
 }
 
+static void finish_if_done(struct nb_session *session)
+{
+    if (session->stop_has_begun && !session->stream_in_use && !nb_session_stops_actors(session))
+        finish(session);
+}
+
+void nb_session_actors_stopped(struct nb_session *session)
+{
+    struct nb_command *close = session->close;
+    session->close = NULL;
+    if (close)
+        nb_send(session->actor.loop, session->actor.id, &close->message);
+    finish_if_done(session);
+}
+
 static void on_ending_limit(struct nb_timer *timer)
 {
     nb_stream_close(&NB_SESSION_OF(timer, timer)->stream);
-}
-
-void nb_session_stop_actors(struct nb_session *session)
-{
-    struct nb_handle *handle, *next;
-    session->account->session = NB_NOBODY;
-    HASH_ITER(hh, session->handles.table, handle, next)
-    nb_stop(session->actor.loop, handle->actor);
-    nb_handles_finish(&session->handles);
 }
 
 void nb_session_end(struct nb_session *session)
@@ -151,7 +158,7 @@ static void stop(struct nb_actor *self)
     if (session->stream_in_use)
         nb_session_end(session);
     else
-        finish(session);
+        finish_if_done(session);
 }
 
 static void on_closed(struct nb_stream *stream)
@@ -159,7 +166,7 @@ static void on_closed(struct nb_stream *stream)
     struct nb_session *session = NB_SESSION_OF(stream, stream);
     session->stream_in_use = false;
     if (session->stop_has_begun)
-        finish(session);
+        finish_if_done(session);
     else
         nb_actor_stop(&session->actor);
 }

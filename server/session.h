@@ -44,6 +44,9 @@ struct nb_session {
     struct nb_frame_input input;
     struct nb_unclaimed *unclaimed; /* owned; descriptors from the client; NULL: no feature fds */
     struct nb_handles handles;
+    struct nb_handles leaving; /* of actors that are still to be stopped */
+    struct nb_flush stop_more; /* of them */
+    struct nb_command *close; /* owned; session.close goes on when all were stopped */
     struct nb_pending pending;
 
     unsigned features; /* granted; enum nb_feature */
@@ -101,8 +104,16 @@ void nb_session_end(struct nb_session *session);
 /* The same, once the actors have got what was started; starts no further frame. */
 void nb_session_end_behind_frames(struct nb_session *session);
 
-/* The actors go, but write out what they were given; they answer what is open, and their events reach nobody. */
+/*
+ * session_stop.c: the actors go, but write out what they were given; they answer what is open, and their events reach
+ * nobody. A few each turn; nb_session_actors_stopped is called with the last.
+ */
+void nb_session_stop_init(struct nb_session *session);
 void nb_session_stop_actors(struct nb_session *session);
+bool nb_session_stops_actors(const struct nb_session *session);
+
+/* session.c */
+void nb_session_actors_stopped(struct nb_session *session);
 
 /* Reads and starts frames, or not, as the queues allow. */
 void nb_session_pump(struct nb_session *session);

@@ -213,13 +213,18 @@ void nb_on_session_close(struct nb_actor *self, struct nb_command **command)
 {
     struct nb_session *session = (struct nb_session *)self;
     const struct nb_account *account = session->account;
+    if (session->close) {
+        nb_reply_throw(self->loop, &(*command)->reply,
+                       nb_failure_make("ERR_NB_BUSY", NULL, "The session is closing already"));
+        return;
+    }
     if ((*command)->params.session_close.if_idle && (account->active || account->unflushed)) {
         nb_reply_throw(
             self->loop, &(*command)->reply,
             nb_failure_make("ERR_NB_BUSY", NULL, "The session has open handles or unflushed data"));
         return;
     }
-    nb_session_stop_actors(session);
     (*command)->run = await_answers;
-    nb_send(self->loop, self->id, &nb_command_take(command)->message);
+    session->close = nb_command_take(command);
+    nb_session_stop_actors(session);
 }

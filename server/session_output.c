@@ -28,7 +28,7 @@ void nb_session_update_gate(struct nb_session *session)
         session->output_is_full = true;
     else if (queued(session) <= session->limits->out_low)
         session->output_is_full = false;
-    if (session->output_is_full)
+    if (session->output_is_full || nb_actor_id_is_nobody(account->session))
         nb_account_close_gate(account);
     else if (account->gate_is_closed)
         nb_account_open_gate(account);

@@ -3,10 +3,20 @@
 #include "memory.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 
 const struct nb_message_class nb_farewell_class = {.name = "farewell", .size = sizeof(struct nb_farewell)};
 const struct nb_message_class nb_relief_class = {.name = "relief", .size = sizeof(struct nb_message)};
+
+enum { WAKES_A_TURN = 64 }; /* others wait meanwhile, and the first few may well close the gate again */
+
+static void on_wake_more(struct nb_flush *flush);
+
+static void init_line(struct nb_waiter *ends)
+{
+    ends->next = ends->before = ends;
+}
 
 struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id session)
 {
@@ -17,6 +27,9 @@ struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id sessi
     account->session = session;
     account->shares = 1;
     account->next_id = 2;
+    init_line(&account->at_gate);
+    init_line(&account->for_vacancy);
+    account->wake_more.run = on_wake_more;
     nb_intake_init(&account->intake, &loop->pool);
     nb_intake_init(&account->texts, &loop->pool);
     return account;
@@ -32,8 +45,9 @@ void nb_account_unref(struct nb_account *account)
 {
     if (!account || --account->shares)
         return;
-    assert(!account->debts && !account->untold && !account->at_gate && !account->for_vacancy &&
-           !account->memberships);
+    assert(!account->debts && !account->untold && nb_line_is_empty(&account->at_gate) &&
+           nb_line_is_empty(&account->for_vacancy) && !account->memberships);
+    nb_loop_cancel_flush(account->loop, &account->wake_more);
     if (account->place)
         atomic_fetch_sub(account->place, 1);
     nb_intake_finish(&account->intake);
@@ -47,40 +61,51 @@ void nb_account_unref(struct nb_account *account)
 
 /* ---- lines ---- */
 
-static void wait_in(struct nb_waiter **line, struct nb_waiter *waiter)
+static void wait_in(struct nb_waiter *ends, struct nb_waiter *waiter)
 {
-    if (waiter->link)
-        return;
-    waiter->next = *line;
     if (waiter->next)
-        waiter->next->link = &waiter->next;
-    waiter->link = line;
-    *line = waiter;
+        return;
+    waiter->next = ends;
+    waiter->before = ends->before;
+    ends->before->next = waiter;
+    ends->before = waiter;
 }
 
 void nb_waiter_leave(struct nb_waiter *waiter)
 {
-    if (!waiter->link)
+    if (!waiter->next)
         return;
-    *waiter->link = waiter->next;
-    if (waiter->next)
-        waiter->next->link = waiter->link;
-    waiter->next = NULL;
-    waiter->link = NULL;
+    waiter->next->before = waiter->before;
+    waiter->before->next = waiter->next;
+    waiter->next = waiter->before = NULL;
 }
 
-/* Those who have to wait again while others are woken go to the end of another line, so this ends. */
-static void wake_all(struct nb_waiter **line)
+/* Everybody of one line to the front of another. */
+static void move_line(struct nb_waiter *from, struct nb_waiter *to)
 {
-    struct nb_waiter *waiting = *line;
-    *line = NULL;
-    if (waiting)
-        waiting->link = &waiting;
-    while (waiting) {
-        struct nb_waiter *waiter = waiting;
+    if (nb_line_is_empty(from))
+        return;
+    from->before->next = to->next;
+    to->next->before = from->before;
+    from->next->before = to;
+    to->next = from->next;
+    init_line(from);
+}
+
+/* Those who have to wait again while others are woken go to the end of another line, so this ends. True: some wait. */
+static bool wake(struct nb_waiter *ends, unsigned most)
+{
+    struct nb_waiter line;
+    init_line(&line);
+    move_line(ends, &line);
+    while (most-- && !nb_line_is_empty(&line)) {
+        struct nb_waiter *waiter = line.next;
         nb_waiter_leave(waiter);
         waiter->wake(waiter);
     }
+    bool are_left = !nb_line_is_empty(&line);
+    move_line(&line, ends);
+    return are_left;
 }
 
 void nb_account_close_gate(struct nb_account *account)
@@ -91,7 +116,16 @@ void nb_account_close_gate(struct nb_account *account)
 void nb_account_open_gate(struct nb_account *account)
 {
     account->gate_is_closed = false;
-    wake_all(&account->at_gate);
+    if (wake(&account->at_gate, WAKES_A_TURN))
+        nb_loop_flush_later(account->loop, &account->wake_more);
+}
+
+static void on_wake_more(struct nb_flush *flush)
+{
+    struct nb_account *account =
+        (struct nb_account *)((char *)flush - offsetof(struct nb_account, wake_more));
+    if (!account->gate_is_closed)
+        nb_account_open_gate(account);
 }
 
 void nb_account_send_data(struct nb_account *account, size_t length)
@@ -125,8 +159,8 @@ void nb_account_add_socket(struct nb_account *account)
 void nb_account_remove_socket(struct nb_account *account)
 {
     account->sockets--;
-    if (account->for_vacancy && account->sockets < account->max_sockets)
-        wake_all(&account->for_vacancy);
+    if (account->sockets < account->max_sockets)
+        wake(&account->for_vacancy, UINT_MAX);
 }
 
 /* ---- the ledger ---- */

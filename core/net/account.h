@@ -23,9 +23,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A place in a line; embedded in who waits. */
+/* A place in a line, which is circular; embedded in who waits, and in the account as both ends of the line. */
 struct nb_waiter {
-    struct nb_waiter *next, **link; /* link NULL: not waiting */
+    struct nb_waiter *next, *before; /* NULL: not waiting */
     void (*wake)(struct nb_waiter *waiter);
 };
 
@@ -47,7 +47,8 @@ struct nb_account {
     bool gate_is_closed;
     size_t in_flight; /* payload bytes of data events that the session has not taken yet */
     size_t in_flight_max; /* the gate closes above this: one turn's reads are bounded too */
-    struct nb_waiter *at_gate, *for_vacancy;
+    struct nb_waiter at_gate, for_vacancy; /* ends */
+    struct nb_flush wake_more; /* at the gate */
     size_t unflushed;
     size_t relief_at; /* a nb_relief message is sent when unflushed falls to this */
     struct nb_message *relief; /* owned; NULL: nobody waits for it */
@@ -85,7 +86,10 @@ struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id sessi
 struct nb_account *nb_account_ref(struct nb_account *account);
 void nb_account_unref(struct nb_account *account);
 
-/* Waiters wake later, one by one, when the gate opens or a place for a socket is free; waiting twice is waiting once. */
+/*
+ * Waiters wake one by one, who came first first, when the gate opens or a place for a socket is free; at the gate a
+ * few each turn while it stays open. Waiting twice is waiting once.
+ */
 void nb_account_close_gate(struct nb_account *account);
 void nb_account_open_gate(struct nb_account *account);
 
@@ -95,6 +99,11 @@ void nb_account_take_data(struct nb_account *account, size_t length);
 void nb_account_wait_at_gate(struct nb_account *account, struct nb_waiter *waiter);
 void nb_account_wait_for_vacancy(struct nb_account *account, struct nb_waiter *waiter);
 void nb_waiter_leave(struct nb_waiter *waiter);
+
+static inline bool nb_line_is_empty(const struct nb_waiter *ends)
+{
+    return ends->next == ends;
+}
 
 void nb_account_add_socket(struct nb_account *account);
 void nb_account_remove_socket(struct nb_account *account);

@@ -1,6 +1,7 @@
 #include "client.h"
 #include "memory.h"
 #include "notation.h"
+#include "peer.h"
 #include "suite.h"
 #include "turns.h"
 
@@ -301,6 +302,85 @@ START_TEST(close_answers_first)
 }
 END_TEST
 
+/* However many turns it takes to stop them. */
+START_TEST(close_answers_first_for_many_actors)
+{
+    enum { SERVERS = 70 };
+    int peers[SERVERS];
+    broker_start();
+    client_open(&one);
+    for (unsigned i = 0; i < SERVERS; i++) {
+        client_send(&one, "[0,1,'server.create',[%u]]", 2 * i + 1);
+        client_send(&one, "[0,2,'server.listen',[%u,{'port':0,'host':'127.0.0.1'}]]", 2 * i + 1);
+        client_expect_soon(&one, "[1,2,nil,*");
+        peers[i] = peer_connect((uint16_t)client_number(&one, "port"));
+        client_expect(&one, "[2,'server.connection'*");
+        client_send(&one, "[0,%u,'server.close',[%u]]", 1000 + i, 2 * i + 1);
+    }
+    ck_assert(client_hears_nothing(&one));
+    client_send(&one, "[0,3,'session.close',[0]]");
+    for (unsigned i = 0; i < SERVERS; i++)
+        client_expect(&one, "[1,1*");
+    client_expect(&one, "[1,3,nil,{}]");
+    client_expect(&one, "end");
+    for (unsigned i = 0; i < SERVERS; i++)
+        close(peers[i]);
+    client_close(&one);
+    broker_end();
+}
+END_TEST
+
+/* Others get their turn meanwhile, and nothing stays. */
+static void end_with_many_sockets(const char *last_frame)
+{
+    enum { SOCKETS = 1500, MOST_A_TURN = 150 };
+    broker_start();
+    client_open(&one);
+    client_open(&two);
+    for (unsigned i = 0; i < SOCKETS; i++)
+        client_send(&one, "[2,'socket.create',[%u]]", 2 * i + 1);
+    client_ask(&one, "[0,1,'session.ping',[0]]", "[1,1,nil,{}]");
+    if (*last_frame)
+        client_send(&one, "%s", last_frame);
+    else
+        client_close(&one);
+    unsigned turns = 0, actors = broker_loop->actor_count;
+    for (; broker_loop->actor_count > SOCKETS / 2; turns++) {
+        uv_run(&broker_loop->uv, UV_RUN_NOWAIT);
+        ck_assert_uint_le(actors - broker_loop->actor_count, MOST_A_TURN);
+        actors = broker_loop->actor_count;
+    }
+    ck_assert_uint_gt(turns, 4);
+    client_ask(&two, "[0,1,'session.ping',[0]]", "[1,1,nil,{}]");
+    if (*last_frame)
+        client_close(&one);
+    client_close(&two);
+    broker_end();
+}
+
+START_TEST(a_large_session_ends_in_slices)
+{
+    end_with_many_sockets("");
+    end_with_many_sockets("[0,2,'session.close',[0]]");
+    end_with_many_sockets("[7]");
+}
+END_TEST
+
+/* The client goes while session.close is under way, and what it made behind that goes too. */
+START_TEST(a_session_may_end_while_it_closes)
+{
+    broker_start();
+    client_open(&one);
+    for (unsigned i = 0; i < 600; i++)
+        client_send(&one, "[2,'socket.create',[%u]]", 2 * i + 1);
+    client_send(&one, "[0,1,'session.close',[0]]");
+    client_send(&one, "[2,'socket.create',[3]]");
+    client_send(&one, "[0,2,'session.close',[0]]");
+    client_close(&one);
+    broker_end();
+}
+END_TEST
+
 /* The last frames wait for a client that reads late, and its own late frames do no harm. */
 START_TEST(last_frames_reach_a_client_that_still_writes)
 {
@@ -384,6 +464,9 @@ int main(void)
         a_live_id_in_a_creation_is_fatal,
         one_session_does_not_disturb_another,
         close_answers_first,
+        close_answers_first_for_many_actors,
+        a_large_session_ends_in_slices,
+        a_session_may_end_while_it_closes,
         last_frames_reach_a_client_that_still_writes,
         a_client_that_never_reads_cannot_hold_the_end_up,
         a_client_that_is_gone_leaves_nothing,

@@ -8,6 +8,7 @@ struct guest {
     struct nb_waiter waiter;
     unsigned wakes;
     bool waits_again;
+    bool closes_gate;
     struct guest *takes_along; /* leaves the line when this one is woken */
 };
 
@@ -17,6 +18,8 @@ static void wake(struct nb_waiter *waiter)
     guest->wakes++;
     if (guest->takes_along)
         nb_waiter_leave(&guest->takes_along->waiter);
+    if (guest->closes_gate)
+        nb_account_close_gate(driver_account);
     if (guest->waits_again)
         nb_account_wait_at_gate(driver_account, &guest->waiter);
 }
@@ -42,6 +45,39 @@ START_TEST(those_at_the_gate_wake_once_when_it_opens)
     ck_assert_uint_eq(c.wakes, 1);
     nb_account_open_gate(driver_account);
     ck_assert_uint_eq(a.wakes, 1);
+    driver_end();
+}
+END_TEST
+
+/* A few each turn, in the order in which they came, and no further ones once it is closed again. */
+START_TEST(a_crowd_at_the_gate_wakes_in_slices)
+{
+    enum { CROWD = 1000, CLOSES = 500 };
+    static struct guest crowd[CROWD];
+    unsigned turns = 0;
+    driver_start();
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd[i] = GUEST;
+        nb_account_wait_at_gate(driver_account, &crowd[i].waiter);
+    }
+    crowd[CLOSES].closes_gate = true;
+    nb_account_open_gate(driver_account);
+    for (unsigned before = 0; !driver_account->gate_is_closed; turns++) {
+        unsigned woken = 0;
+        while (woken < CROWD && crowd[woken].wakes)
+            woken++;
+        ck_assert_uint_le(woken - before, 256);
+        before = woken;
+        uv_run(&driver_loop->uv, UV_RUN_NOWAIT);
+    }
+    ck_assert_uint_gt(turns, 1);
+    turn_until_quiet(driver_loop);
+    ck_assert_uint_eq(crowd[CLOSES].wakes, 1);
+    ck_assert_uint_eq(crowd[CROWD - 1].wakes, 0);
+    nb_account_open_gate(driver_account);
+    turn_until_quiet(driver_loop);
+    for (unsigned i = 0; i < CROWD; i++)
+        ck_assert_uint_eq(crowd[i].wakes, 1);
     driver_end();
 }
 END_TEST
@@ -214,6 +250,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         those_at_the_gate_wake_once_when_it_opens,
+        a_crowd_at_the_gate_wakes_in_slices,
         who_has_to_wait_again_waits_for_the_next_time,
         one_who_wakes_may_take_others_out_of_the_line,
         a_socket_that_goes_makes_room,
