@@ -110,6 +110,8 @@ class Player:
             msgid = actor.session.send(method, actor.target, *values)
             self._open[actor.session, msgid] = step
             self._last = (actor.session, msgid)
+            if method == "session.hello":
+                actor.session.wait_for_response(msgid)
 
     def _fill_fd(self, values):
         """A field fd names a peer whose descriptor was given: its number takes the place of the name."""
@@ -178,7 +180,8 @@ class Player:
     # ---- events ----
 
     def _events(self, step):
-        actor = self._known(step.label.partition("@")[0]) if step.label not in ALWAYS else Actor(step.label, self._side.session(), 0)
+        label, _, session_name = step.label.partition("@")
+        actor = Actor(label, self._side.session(session_name), 0) if label in ALWAYS else self._known(label)
         for group in step.groups:
             names = {event.name for event in group}
             if names == {"nothing"}:

@@ -61,6 +61,7 @@ class Connection:
         self.queue = bytearray()  # of the peer, not yet sent
         self.ended = self.peer_ended = self.paused = False
         self.end = None  # how it was cut off: "destroy" or "reset"
+        self.resumed = 0  # times
         self.fenced = False  # between the answer to pause and resume
         self.events, self.closed, self.peer_done = [], None, False
 
@@ -208,13 +209,16 @@ class Walker:
         connection.ended = True
 
     def do_pause(self, connection, _):
+        resumed = connection.resumed
+
         def paused(_):
-            connection.fenced = connection.paused
+            connection.fenced = connection.resumed == resumed
         connection.paused = True
         self._request("socket.pause", connection.target, answer=paused)
 
     def do_resume(self, connection, _):
         connection.paused = connection.fenced = False
+        connection.resumed += 1
         self._request("socket.resume", connection.target)
 
     def do_info(self, connection, _):
@@ -227,7 +231,7 @@ class Walker:
         self._request("socket.info", connection.target, answer=check)
 
     def do_destroy(self, connection, _):
-        connection.end, connection.fenced = "destroy", False
+        connection.end = "destroy"
         self._request("socket.destroy", connection.target)
 
     def do_send(self, connection, size):

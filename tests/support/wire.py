@@ -86,6 +86,10 @@ class Session:
     def response(self, msgid):
         return self._take(lambda frame: frame[0] == 1 and frame[1] == msgid, f"response {msgid}")
 
+    def wait_for_response(self, msgid):
+        """Until it is there; it can still be asked for."""
+        self._waiting.append(self.response(msgid))
+
     def result(self, msgid):
         _, _, error, result = self.response(msgid)
         if error is not None:
