@@ -150,11 +150,25 @@ static bool decode_any(struct decoder *decoder, const struct nb_place *place, co
     return true;
 }
 
+/* Node takes text for the port of the other end only. */
+static bool is_port_of_text(const struct nb_place *place, const struct nb_value *value)
+{
+    return nb_value_is_text(value) && strcmp(place->name, "localPort") != 0;
+}
+
+static bool refuse_port_type(struct decoder *decoder, const struct nb_place *place,
+                             const struct nb_value *value)
+{
+    bool is_local = strcmp(place->name, "localPort") == 0;
+    return nb_refuse_type(decoder->fault, place, is_local ? "of type number" : "one of type number or string",
+                          value);
+}
+
 static bool decode_port(struct decoder *decoder, const struct nb_place *place, const struct nb_shape *shape,
                         const struct nb_value *value, uint32_t *ret_port)
 {
     int64_t port;
-    if (nb_value_is_text(value))
+    if (is_port_of_text(place, value))
         return nb_port_of_text(value->bytes, ret_port) || nb_refuse_port(decoder->fault, place, shape, value);
     switch (nb_value_integer(value, 0, UINT16_MAX, &port)) {
     case NB_INTEGER:
@@ -162,7 +176,7 @@ static bool decode_port(struct decoder *decoder, const struct nb_place *place, c
         return true;
     case NB_INTEGER_NOT_NUMBER:
         if (shape != &nb_shape_SocketAddress)
-            return nb_refuse_type(decoder->fault, place, "one of type number or string", value);
+            return refuse_port_type(decoder, place, value);
         /* fall through */
     default:
         return nb_refuse_port(decoder->fault, place, shape, value);

@@ -1,6 +1,9 @@
 /* The server actor's way to a listening socket. */
+#include "inspect.h"
+#include "port.h"
 #include "server_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -145,14 +148,72 @@ struct nb_failure *nb_server_no_address(void)
                            "Received an object without them");
 }
 
+enum { SHOWN_SIZE = NB_INSPECT_SIZE + 256 };
+
+/* The options as Node prints them, in the schema's order. */
+static void show(const nb_ServerListen *params, char text[SHOWN_SIZE])
+{
+    const struct {
+        const char *name;
+        bool is_there, value;
+    } flags[] = {{"exclusive", params->has_exclusive, params->exclusive},
+                 {"readableAll", params->has_readable_all, params->readable_all},
+                 {"writableAll", params->has_writable_all, params->writable_all},
+                 {"ipv6Only", params->has_ipv6_only, params->ipv6_only},
+                 {"reusePort", params->has_reuse_port, params->reuse_port}};
+    char host[NB_INSPECT_SIZE];
+    int length = snprintf(text, SHOWN_SIZE, "{");
+    if (params->host.data) {
+        nb_inspect(&(struct nb_value){.kind = NB_KIND_STR, .bytes = params->host}, host);
+        length += snprintf(text + length, SHOWN_SIZE - (size_t)length, " host: %s,", host);
+    }
+    if (params->has_backlog)
+        length += snprintf(text + length, SHOWN_SIZE - (size_t)length, " backlog: %d,", params->backlog);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].is_there)
+            length += snprintf(text + length, SHOWN_SIZE - (size_t)length, " %s: %s,", flags[i].name,
+                               flags[i].value ? "true" : "false");
+    if (params->has_block_list)
+        length += snprintf(text + length, SHOWN_SIZE - (size_t)length, " blockList: %llu,",
+                           (unsigned long long)params->block_list);
+    snprintf(text + length - 1, SHOWN_SIZE - (size_t)length, " }"); /* in the place of the last comma */
+}
+
+static struct nb_failure *nothing_named(const nb_ServerListen *params)
+{
+    char text[SHOWN_SIZE];
+    show(params, text);
+    return nb_failure_value("options", "must have the property \"port\" or \"path\"", text);
+}
+
+/* Node takes a text that is a number, or none, for no path. */
+static bool is_no_path(struct nb_slice path)
+{
+    uint32_t port;
+    return path.data && (!path.length || nb_port_of_text(path, &port));
+}
+
+static struct nb_failure *bad_path(struct nb_slice path)
+{
+    char text[SHOWN_SIZE], shown[NB_INSPECT_SIZE];
+    nb_inspect(&(struct nb_value){.kind = NB_KIND_STR, .bytes = path}, shown);
+    snprintf(text, sizeof text, "{ path: %s }", shown);
+    return nb_failure_argument(nb_failure_value("options", "is invalid", text), "path");
+}
+
+static struct nb_failure *check_address(const nb_ServerListen *params)
+{
+    if (names_nothing(params))
+        return nothing_named(params);
+    return !params->has_port && is_no_path(params->path) ? bad_path(params->path) : NULL;
+}
+
 static struct nb_failure *check_listen(const struct nb_server *server, const struct nb_command *command)
 {
     if (server->state != NB_SERVER_IDLE)
         return nb_failure_make("ERR_SERVER_ALREADY_LISTEN", NULL,
                                "Listen method has been called more than once without closing.");
-    if (!names_a_socket(command) && names_nothing(&command->params.server_listen))
-        return nb_server_no_address();
-    return NULL;
+    return names_a_socket(command) ? NULL : check_address(&command->params.server_listen);
 }
 
 static struct nb_listen_order order_of(const nb_ServerListen *params)

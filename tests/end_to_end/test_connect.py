@@ -237,3 +237,67 @@ def test_reconnect_after_a_failed_connect(session, refused):
         peers.accept(listener).close()
     session.expect_event("socket.close", 1)
     session.expect_event("socket.close", 1)
+
+
+def test_reconnect_after_a_reset(session):
+    peers.reset(peers.connect(session, autoRelease=False))
+    assert session.expect_event("socket.error", 1)["code"] == "ECONNRESET"
+    assert session.expect_event("socket.close", 1)["hadError"] is True
+    with peers.listener() as listener:
+        session.request("socket.connect", 1, {"port": peers.port_of(listener), "host": peers.LOOPBACK})
+        with peers.accept(listener) as peer:
+            session.request("socket.end", 1, b"a new life")
+            assert peers.read_to_end(peer) == b"a new life"
+    assert session.expect_event("socket.close", 1)["hadError"] is False
+    info = session.request("socket.info", 1)
+    assert (info["destroyed"], info["pending"], info["bytesWritten"]) == (True, True, 10)
+    assert session.request("socket.release", 1) == {}
+
+
+@pytest.mark.parametrize("state, code", [("open", "EISCONN"), ("connecting", "EALREADY")])
+def test_a_socket_connects_once_at_a_time(session, state, code):
+    with peers.unanswering() as port, peers.connect(session, 3 if state == "connecting" else 1):
+        if state == "connecting":
+            session.notify("net.createConnection", 1, {"port": port, "host": peers.LOOPBACK})
+        assert session.refused("socket.connect", 1, {"port": port, "host": peers.LOOPBACK})["code"] == code
+        assert session.request("socket.info", 1)["readyState"] == ("open" if state == "open" else "opening")
+        session.request("socket.destroy", 1)
+
+
+# ---- abort signals: a library's socket.destroy with an error ----
+
+ABORT = {"code": "ABORT_ERR", "name": "AbortError", "message": "The operation was aborted"}
+
+
+def test_an_abort_is_echoed(session):
+    with peers.connect(session) as peer:
+        assert session.request("socket.destroy", 1, {"error": ABORT}) == {}
+        assert session.expect_event("socket.error", 1) == ABORT
+        assert session.expect_event("socket.close", 1)["hadError"] is True
+        assert peer.recv(1) == b""
+
+
+def test_an_abort_of_a_fresh_socket(session):
+    session.request("socket.create", 1, {})
+    session.request("socket.destroy", 1, {"error": ABORT})
+    assert session.story(1) == ["error", "close"] and session.events("socket.error", 1) == [[ABORT]]
+
+
+def test_an_abort_while_connecting_answers_the_connect_first(session):
+    with peers.unanswering() as port:
+        connect = session.send("net.createConnection", 1, {"port": port, "host": peers.LOOPBACK})
+        destroy = session.send("socket.destroy", 1, {"error": ABORT})
+        assert session.error(connect)["code"] == "ERR_SOCKET_CLOSED"
+        assert session.result(destroy) == {}
+        assert session.story(1, connect=connect, destroy=destroy) == ["!connect", "error", "close", "=destroy"]
+        assert session.events("socket.error", 1) == [[ABORT]]
+
+
+# ---- zones ----
+
+def test_a_zone_is_part_of_the_address(session):
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        ends = session.request("net.createConnection", 1, {"host": "::1%lo", "port": listener.getsockname()[1]})
+        assert ends["remoteFamily"] == "IPv6"
+    error = session.refused("net.createConnection", 3, {"host": "::1%lo", "port": 1})
+    assert (error["code"], error["address"]) == ("ECONNREFUSED", "::1%lo")

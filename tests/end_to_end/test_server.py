@@ -5,6 +5,7 @@ import pytest
 
 from support import peers
 from support.broker import wait_until
+from support.wire import request_frame
 
 ANY_PORT = {"port": 0, "host": peers.LOOPBACK}
 
@@ -172,3 +173,53 @@ def test_info(server):
     with peers.dial(address["port"]):
         server.expect_event("server.connection", 1)
         assert server.request("server.info", 1) == {"listening": True, "connections": 1, "refed": True, **address}
+
+
+# ---- again ----
+
+def test_the_retry_of_nodes_documentation(server):
+    """close() and listen() again while the address is in use, until it is not."""
+    with peers.listener() as taken:
+        named = {"port": peers.port_of(taken), "host": peers.LOOPBACK}
+        for _ in range(3):
+            assert server.refused("server.listen", 1, named)["code"] == "EADDRINUSE"
+            assert server.refused("server.close", 1)["code"] == "ERR_SERVER_NOT_RUNNING"
+    assert server.request("server.listen", 1, named)["port"] == named["port"]
+    assert server.request("server.close", 1) == {}
+
+
+def test_listen_close_and_listen_with_live_connections(session):
+    port = peers.serve(session)["port"]
+    peer, connection = peers.accepted(session)
+    close = session.send("server.close", 1)
+    assert session.request("server.listen", 1, {**ANY_PORT, "port": port})["port"] == port
+    with peers.dial(port):
+        session.expect_event("server.connection", 1)
+        assert session.request("server.getConnections", 1) == {"count": 2}
+    peer.sendall(b"still there")
+    assert session.received(connection["socket"], 11) == b"still there"
+    peer.close()
+    session.request("server.close", 1)
+    assert session.result(close) == {}
+
+
+def test_a_server_that_is_released_forgets_its_number_only_when_closed(session):
+    peers.serve(session)
+    peer, _ = peers.accepted(session)
+    session.send("server.close", 1)
+    assert session.refused("server.release", 1)["code"] == "ERR_NB_BUSY"
+    peer.close()
+    session.expect_event("server.close", 1)
+    assert session.request("server.release", 1) == {}
+
+
+# ---- abort signals: a library's server.close ----
+
+def test_an_abort_before_the_lookup_is_done_never_listens(server):
+    listen, close = 101, 102
+    server.send_bytes(request_frame(listen, "server.listen", 1, {"port": 0, "host": "localhost"}) +
+                      request_frame(close, "server.close", 1))
+    assert server.error(listen)["code"] == "ERR_SERVER_NOT_RUNNING"
+    assert server.result(close) == {}
+    assert server.events("server.listening", 1) == []
+    assert server.request("server.info", 1)["listening"] is False

@@ -1,11 +1,11 @@
 """Servers as the protocol has them: each method of the schema is one coroutine."""
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, TypedDict
+from typing import Any, Dict, Mapping, Optional, TypedDict, Union
 
 from .actor import Remote
 from .block_list import BlockList, id_of
-from .names import StrPath, from_body, to_path
+from .names import StrPath, from_body, to_body, to_path
 from .session import Session
 from .socket import Address, Endpoints, Socket
 
@@ -56,12 +56,14 @@ class Server(Remote):
         read_chunk: Optional[int] = None,
         high_water_mark: Optional[int] = None,
         block_list: Optional[BlockList] = None,
+        socket_options: Optional[Mapping[str, Union[bool, int]]] = None,
     ) -> "Server":
         """A new server, not listening; the options hold for the sockets it accepts.
 
         keep_alive_initial_delay: milliseconds; read_chunk and high_water_mark:
         bytes; max_connections: None is no limit, 0 turns everyone away.
         Connections from addresses on block_list are dropped.
+        socket_options are those of `Socket.set_options`.
         """
         server = cls(session, session.new_target())
         session.add(server.target, server)
@@ -76,6 +78,7 @@ class Server(Remote):
             read_chunk=read_chunk,
             high_water_mark=high_water_mark,
             block_list=id_of(block_list),
+            socket_options=socket_options and to_body(**socket_options),
         )
         return server
 
@@ -90,6 +93,7 @@ class Server(Remote):
         readable_all: Optional[bool] = None,
         writable_all: Optional[bool] = None,
         ipv6_only: Optional[bool] = None,
+        reuse_port: Optional[bool] = None,
         block_list: Optional[BlockList] = None,
     ) -> Address:
         """Listens and says where: on a port (0 or None: any) or on a Unix path.
@@ -109,6 +113,7 @@ class Server(Remote):
             readable_all=readable_all,
             writable_all=writable_all,
             ipv6_only=ipv6_only,
+            reuse_port=reuse_port,
             block_list=id_of(block_list),
         )
         return from_body(address)  # type: ignore[return-value]

@@ -4,7 +4,7 @@ For byte streams in asyncio's own shape see `netbroker.streams`.
 """
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, TypedDict, Union
+from typing import Any, Dict, Mapping, Optional, TypedDict, Union
 
 from .actor import Event, Remote
 from .block_list import BlockList, id_of
@@ -90,12 +90,14 @@ class Socket(Remote):
         high_water_mark: Optional[int] = None,
         encoding: Optional[str] = None,
         block_list: Optional[BlockList] = None,
+        type_of_service: Optional[int] = None,
+        socket_options: Optional[Mapping[str, Union[bool, int]]] = None,
     ) -> "Socket":
         """A new socket, not connected.
 
         read_chunk, onread (both: the largest `data`) and high_water_mark are in bytes. With `auto_release=False` the
         id outlives `close`, so that the socket can be connected again. Addresses on
-        block_list are not connected to.
+        block_list are not connected to. socket_options are those of `set_options`.
         """
         socket = cls._new(session)
         socket._auto_release = auto_release is not False
@@ -108,6 +110,8 @@ class Socket(Remote):
             high_water_mark=high_water_mark,
             encoding=encoding,
             block_list=id_of(block_list),
+            type_of_service=type_of_service,
+            socket_options=socket_options and to_body(**socket_options),
         )
         return socket
 
@@ -125,6 +129,7 @@ class Socket(Remote):
         socket = cls._new(session)
         options["onread"] = _on_read(options.get("onread"))
         options["block_list"] = id_of(options.get("block_list"))
+        options["socket_options"] = options.get("socket_options") and to_body(**options["socket_options"])
         body = to_body(port=port, host=host, path=None if path is None else to_path(path), **options)
         try:
             await session.request("net.createConnection", socket.target, body)
@@ -259,9 +264,40 @@ class Socket(Remote):
     async def get_type_of_service(self) -> int:
         return await self._request("getTypeOfService")  # type: ignore[no-any-return]
 
-    async def set_options(self, **options: Union[bool, int]) -> None:
-        """Options of the kernel's socket, such as time_to_live=9; without a connection they are kept for the next."""
-        await self._request("setOptions", **options)
+    async def set_options(
+        self,
+        *,
+        no_delay: Optional[bool] = None,
+        keep_alive: Optional[bool] = None,
+        keep_alive_initial_delay: Optional[int] = None,
+        keep_alive_interval: Optional[int] = None,
+        keep_alive_count: Optional[int] = None,
+        type_of_service: Optional[int] = None,
+        time_to_live: Optional[int] = None,
+        priority: Optional[int] = None,
+        receive_buffer_size: Optional[int] = None,
+        send_buffer_size: Optional[int] = None,
+        user_timeout: Optional[int] = None,
+        not_sent_low_water: Optional[int] = None,
+        max_segment_size: Optional[int] = None,
+    ) -> None:
+        """Options of the kernel's socket; times in milliseconds. Without a connection they are kept for the next."""
+        await self._request(
+            "setOptions",
+            no_delay=no_delay,
+            keep_alive=keep_alive,
+            keep_alive_initial_delay=keep_alive_initial_delay,
+            keep_alive_interval=keep_alive_interval,
+            keep_alive_count=keep_alive_count,
+            type_of_service=type_of_service,
+            time_to_live=time_to_live,
+            priority=priority,
+            receive_buffer_size=receive_buffer_size,
+            send_buffer_size=send_buffer_size,
+            user_timeout=user_timeout,
+            not_sent_low_water=not_sent_low_water,
+            max_segment_size=max_segment_size,
+        )
 
     async def get_options(self) -> Dict[str, Union[bool, int]]:
         """Those that the socket has; without a connection those that are kept."""

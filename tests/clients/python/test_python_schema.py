@@ -20,9 +20,10 @@ IMPLIED = {
     "session.ping": {"value"},
     "session.describe": {"format"},
     "session.close": {"ifIdle"},
-    "socket.create": {"readable", "writable",  # they mean something only with a descriptor
+    "socket.create": {"readable", "writable", "fd", "fdName",  # descriptors: of feature fds
                       "readWindow"},  # of feature flow
     "server.create": {"readWindow"},
+    "server.listen": {"handle", "fd", "fdName"},
 }
 UNASKED = {"socket.flushed"}  # of feature flow
 
