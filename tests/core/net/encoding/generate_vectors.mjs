@@ -1,5 +1,5 @@
-// Writes encoding_vectors.json: what Node's Buffer.from and StringDecoder make of seeded random input.
-//   node generate_encoding_vectors.mjs [COUNT [SEED]] > encoding_vectors.json
+// Writes vectors.json: what Node's Buffer.from and StringDecoder make of edge cases and of seeded random input.
+//   node generate_vectors.mjs [COUNT [SEED]] > vectors.json
 // All texts and bytes are hex, texts of their UTF-8: JSON has no way to write what is not valid.
 import { StringDecoder } from 'node:string_decoder';
 
@@ -47,23 +47,54 @@ function cut(bytes) {
   return chunks;
 }
 
+const edgeTexts = ['', 'a', 'é', '€', '😀', '\ufeffx', '\u0130\u0131', 'Y', 'YQ', 'YQ=', 'YQ==', 'YQ==YQ==', 'YQ=YQ', 'Y=Q=', '=YQ', 'YQŁ==', 'YŁQ',
+  'YQĽ=QQ', 'YWJ€j', 'YW\nJj', 'a-_b', '+/+/', '-_-_', '____', 'YWJjZA=\0=', '\u00ad', 'ab', 'abc', 'zz', 'abzz12', 'abšb', '0g', 'g0', 'AB cd', '6ı', 'aŁb'];
+const edgeBytes = ['', '41', 'c3a9', 'e282ac', 'f09f9880', 'efbbbf41', 'c080', 'e08080', 'f0808080', 'eda080', 'edb080', 'eda080edb080', 'f4908080',
+  'f5808080', 'f8808080', 'fe', 'ff', '80bf', 'e28241', 'e282e282ac', 'f09f41', 'f09f98', 'f090', 'e2', 'c3', 'c341', '3dd800de', '3dd83dd800de', '00de3dd8',
+  '3dd8', '3dd800', '610062', '00', 'ffff', 'fffe', '000102', '00010203', '0001020304'];
+const names = ['utf8', 'UTF8', 'utf-8', 'Utf-8', 'ucs2', 'UCS-2', 'ucs-2', 'utf16le', 'UTF-16LE', 'utf-16le', 'utf-16-le', 'utf16', 'latin1', 'LATIN1', 'binary',
+  'Binary', 'iso-8859-1', 'ascii', 'ASCII', 'us-ascii', 'base64', 'BASE64', 'base64url', 'Base64URL', 'hex', 'HEX', 'buffer', '', 'utf', 'utf_8', 'hex '];
+
 const hexOf = (text) => Buffer.from(text).toString('hex');
 
-function encodeVector(encoding) {
-  const text = pick([textMakers.any, textMakers[encoding.startsWith('base64') ? 'base64' : encoding] ?? textMakers.any])();
+function encodeVector(encoding, text) {
   return { encoding, text: hexOf(text), bytes: Buffer.from(text, encoding).toString('hex') };
+}
+
+function randomText(encoding) {
+  return pick([textMakers.any, textMakers[encoding.startsWith('base64') ? 'base64' : encoding] ?? textMakers.any])();
 }
 
 // Halves of a pair that Node returns in two strings are one character only when these are joined: then
 // there are no pieces to compare.
-function decodeVector(encoding) {
-  const chunks = cut(pick(bytesMakers)(encoding));
+function decodeVector(encoding, chunks) {
   const decoder = new StringDecoder(encoding);
   const pieces = [...chunks.map((chunk) => decoder.write(chunk)), decoder.end()];
   const vector = { encoding, chunks: chunks.map((chunk) => chunk.toString('hex')), text: hexOf(pieces.join('')) };
   return pieces.every((piece) => !/\p{Surrogate}/u.test(piece)) ? { ...vector, pieces: pieces.map(hexOf) } : vector;
 }
 
-const make = (vector) => encodings.flatMap((encoding) => Array.from({ length: count }, () => vector(encoding)));
+// In one piece, and cut in two at each place.
+function cuts(bytes) {
+  return [[bytes], ...Array.from({ length: Math.max(bytes.length - 1, 0) }, (_, at) => [bytes.subarray(0, at + 1), bytes.subarray(at + 1)])];
+}
+
+function nameVector(name) {
+  try {
+    return { name, encoding: new StringDecoder(name).encoding };
+  } catch (error) {
+    return { name, code: error.code, message: error.message };
+  }
+}
+
+const randomly = (vector) => encodings.flatMap((encoding) => Array.from({ length: count }, () => vector(encoding)));
+const encode = [
+  ...encodings.flatMap((encoding) => edgeTexts.map((text) => encodeVector(encoding, text))),
+  ...randomly((encoding) => encodeVector(encoding, randomText(encoding))),
+];
+const decode = [
+  ...encodings.flatMap((encoding) => edgeBytes.flatMap((hex) => cuts(Buffer.from(hex, 'hex')).map((chunks) => decodeVector(encoding, chunks)))),
+  ...randomly((encoding) => decodeVector(encoding, cut(pick(bytesMakers)(encoding)))),
+];
 const lines = (list) => '[\n' + list.map((entry) => JSON.stringify(entry)).join(',\n') + '\n]';
-console.log(`{"encode": ${lines(make(encodeVector))},\n"decode": ${lines(make(decodeVector))}}`);
+console.log(`{"encode": ${lines(encode)},\n"decode": ${lines(decode)},\n"names": ${lines(names.map(nameVector))}}`);
