@@ -9,6 +9,7 @@
 #include "client.h"
 #include "memory.h"
 #include "peer.h"
+#include "sockets.h"
 #include "suite.h"
 #include "turns.h"
 
@@ -170,6 +171,38 @@ static void talk_in_a_group(void)
     hear("[2,'socket.close',[5,{'hadError':false,*");
     ask("[0,7,'socket.destroy',[2]]", "[1,7,nil,{}]");
     ask("[0,8,'server.close',[1]]", "[1,8,nil,{}]");
+}
+
+/* Takes the descriptor. */
+static void say_with(int fd, const char *frame)
+{
+    if (!is_over)
+        client_send_fds(&client, &fd, 1, "%s", frame);
+    close(fd);
+}
+
+static void talk_of_descriptors(void)
+{
+    struct sockaddr_in address;
+    int ends[2];
+    ask("[0,1,'session.hello',[0,{'features':['fds']}]]", "[1,1,nil,*");
+    is_over = is_over || !strstr(client.text, "'fds'"); /* not granted: there was no memory for it */
+    unix_pair(ends);
+    say_with(ends[0], "[0,2,'socket.create',[1,{'fd':0}]]");
+    hear("[1,2,nil,{'id':1}]");
+    sockets_are_to_live = true;
+    ask("[0,3,'socket.write',[1,'hello']]", "[1,3,nil,{'bytesWritten':5}]");
+    sockets_are_to_live = false;
+    say_with(ends[1], "[0,4,'session.ping',[0]]");
+    hear("[1,4,nil,{}]");
+    ask("[0,5,'socket.create',[3,{'fd':1,'readable':false}]]", "[1,5,nil,{'id':3}]");
+    ask("[0,6,'server.create',[5]]", "[1,6,nil,{'id':5}]");
+    say_with(listen_on_loopback(&address), "[0,7,'server.listen',[5,{'fd':2}]]");
+    hear("[2,'server.listening',[5,*");
+    hear("[1,7,nil,{'address':*");
+    ask("[0,8,'server.create',[7]]", "[1,8,nil,{'id':7}]");
+    ask("[0,9,'server.listen',[7,{'handle':{'server':5}}]]", "[2,'server.listening',[7,*");
+    hear("[1,9,nil,{'address':*");
 }
 
 static void talk_in_polls(void)
@@ -392,6 +425,7 @@ CONVERSATION(talk_over_tcp_with_a_name)
 CONVERSATION(talk_without_numbers)
 CONVERSATION(talk_over_a_path)
 CONVERSATION(talk_in_a_group)
+CONVERSATION(talk_of_descriptors)
 CONVERSATION(talk_in_polls)
 CONVERSATION(talk_wrongly)
 CONVERSATION(talk_about_itself)
@@ -404,20 +438,11 @@ CONVERSATION(talk_of_windows)
 int main(void)
 {
     const TTest *const tests[] = {
-        talk_over_tcp_,
-        talk_over_tcp_with_a_name_,
-        talk_without_numbers_,
-        talk_over_a_path_,
-        talk_in_polls_,
-        talk_wrongly_,
-        talk_about_itself_,
-        talk_of_queues_,
-        talk_of_time_,
-        talk_of_failures_,
-        talk_of_block_lists_,
-        talk_in_a_group_,
-        talk_of_windows_,
-        NULL,
+        talk_over_tcp_,    talk_over_tcp_with_a_name_, talk_without_numbers_,
+        talk_over_a_path_, talk_of_descriptors_,       talk_in_polls_,
+        talk_wrongly_,     talk_about_itself_,         talk_of_queues_,
+        talk_of_time_,     talk_of_failures_,          talk_of_block_lists_,
+        talk_in_a_group_,  talk_of_windows_,           NULL,
     };
     return run_suite("failing allocations", tests);
 }
