@@ -3,6 +3,7 @@
 #include "acceptor.h"
 #include "configured_lists.h"
 #include "control_socket.h"
+#include "fd_reserve.h"
 #include "hash.h"
 #include "host.h"
 #include "inherited.h"
@@ -136,6 +137,8 @@ static void on_accept(void *owner, int fd, const struct sockaddr_storage *addres
         turn_away(fd, "ERR_NB_POLICY", NULL, "This uid is not allowed to use the broker");
     } else if (total_load(daemon) >= daemon->config->limits.max_sessions) {
         turn_away(fd, "ERR_NB_LIMIT", "maxSessions", "The broker has no room for another session");
+    } else if (nb_fd_reserve_is_last(fd)) {
+        turn_away(fd, "EMFILE", NULL, "The broker has no descriptor for another session");
     } else {
         hand_over(daemon, fd, &peer, rights);
     }
@@ -149,7 +152,8 @@ static void on_failure(void *owner, int status)
     begin_closing(owner, "failure");
 }
 
-static const struct nb_acceptor_ops acceptor_ops = {.on_accept = on_accept, .on_failure = on_failure};
+static const struct nb_acceptor_ops acceptor_ops = {
+    .on_accept = on_accept, .on_failure = on_failure, .uses_reserve = true};
 
 /* ---- the end ---- */
 
@@ -314,14 +318,15 @@ static int start_daemon(struct nb_runtime *runtime, const struct nb_config *conf
     return status;
 }
 
-/* As many descriptors as the system allows: connections are what this process is for. */
-static void raise_file_limit(void)
+/* As many descriptors as the system allows: connections are what this process is for. But not all of them. */
+static void raise_file_limit(unsigned max_sessions)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
+    rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    nb_fd_reserve_init(setrlimit(RLIMIT_NOFILE, &limit) < 0 ? before : limit.rlim_max, max_sessions);
 }
 
 /* Every file gets its mode explicitly; the umask is taken over into the default and then out of the way. */
@@ -330,11 +335,11 @@ static void take_over_umask(void)
     nb_server_path_mode = 0777 & ~umask(0);
 }
 
-static void prepare_process(void)
+static void prepare_process(unsigned max_sessions)
 {
     char threads[8];
     signal(SIGPIPE, SIG_IGN);
-    raise_file_limit();
+    raise_file_limit(max_sessions);
     take_over_umask();
     nb_hash_draw_key();
     snprintf(threads, sizeof threads, "%d", NAME_LOOKUP_THREADS);
@@ -419,7 +424,7 @@ int nb_daemon_run(const struct nb_config *config)
 {
     struct nb_control_socket control;
     nb_log_set_level(config->log_level);
-    prepare_process();
+    prepare_process(config->limits.max_sessions);
     if (open_control(&control, config) < 0)
         return EXIT_FAILURE;
     int status = run(config, &control);

@@ -1,5 +1,7 @@
 #include "listen.h"
 
+#include "fd_reserve.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -32,9 +34,9 @@ int nb_bind_tcp(const struct nb_listen_target *target)
 {
     struct sockaddr_storage storage;
     socklen_t length = nb_endpoint_to_sockaddr(&target->address, &storage);
-    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = nb_fd_reserve_socket(storage.ss_family);
     if (fd < 0)
-        return -errno;
+        return fd;
     int status = set_options(fd, target);
     if (status == 0 && bind(fd, (struct sockaddr *)&storage, length) < 0)
         status = -errno;
@@ -76,9 +78,9 @@ int nb_listen_unix(struct nb_slice path, int backlog, mode_t mode, struct nb_pat
     int status = nb_path_to_sockaddr(path, &address);
     if (status < 0)
         return status;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = nb_fd_reserve_socket(AF_UNIX);
     if (fd < 0)
-        return -errno;
+        return fd;
     if ((status = bind_with_mode(fd, &address, mode)) < 0)
         return close_with(fd, status);
     if (listen(fd, backlog) < 0 || lstat(address.sun_path, &file) < 0) {

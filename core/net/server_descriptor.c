@@ -1,4 +1,5 @@
 /* The server actor on a listening socket, or a bound one, that is there already. */
+#include "fd_reserve.h"
 #include "foreign.h"
 #include "server_internal.h"
 
@@ -70,7 +71,7 @@ static void listen_on(struct nb_server *server, int fd, struct nb_ownership *own
 void nb_server_listen_on_descriptor(struct nb_server *server, int fd)
 {
     struct nb_ownership *ownership;
-    int status = nb_ownership_claim(fd, &ownership);
+    int status = nb_fd_reserve_is_reached(fd) ? UV_EMFILE : nb_ownership_claim(fd, &ownership);
     if (status == 0) {
         listen_on(server, fd, ownership, 0);
         return;

@@ -1,4 +1,5 @@
 /* The socket actor out of a descriptor that came from outside. */
+#include "fd_reserve.h"
 #include "socket_internal.h"
 
 static const char *argument_of(const nb_SocketCreate *options)
@@ -19,7 +20,7 @@ static struct nb_failure *check_kind(int fd, enum nb_descriptor_kind kind, const
 /* On failure (negative errno) the fd stays the caller's. */
 static int open_stream(struct nb_socket *socket, int fd)
 {
-    int status = nb_ownership_claim(fd, &socket->ownership);
+    int status = nb_fd_reserve_is_reached(fd) ? UV_EMFILE : nb_ownership_claim(fd, &socket->ownership);
     if (status < 0)
         return status;
     nb_stream_init(&socket->stream, socket->actor.loop, &nb_socket_stream_ops, true);

@@ -1,4 +1,5 @@
 /* The socket actor's way to a connection: lookups, candidates one after the other, the news of the end. */
+#include "fd_reserve.h"
 #include "listen.h"
 #include "memory.h"
 #include "socket_internal.h"
@@ -64,17 +65,11 @@ static bool bind_if_wanted(struct nb_socket *socket, int fd)
     return status == 0;
 }
 
-static int open_socket(int domain)
-{
-    int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? -errno : fd;
-}
-
 /* True when the attempt is under way. */
 static bool start_attempt(struct nb_socket *socket, int domain, const struct sockaddr *address,
                           socklen_t length)
 {
-    int fd = open_socket(domain);
+    int fd = nb_fd_reserve_socket(domain);
     if (fd < 0) {
         note_failure(socket->dial, failure_of(socket, fd));
         return false;

@@ -1,11 +1,13 @@
 #include "acceptor.h"
 
+#include "fd_reserve.h"
 #include "log.h"
 #include "memory.h"
 #include "timer.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,16 +16,18 @@
 enum {
     ACCEPTS_A_TURN = 64, /* so that a burst of connections does not starve those that exist */
     RETRY_AFTER = 100, /* ms without descriptors or memory */
+    CALM_AFTER = 1000, /* ms from the last such moment on, it is over */
 };
 
 struct nb_acceptor {
     uv_poll_t poll;
-    struct nb_timer retry;
+    struct nb_timer retry, calm;
     struct nb_loop *loop;
     const struct nb_acceptor_ops *ops;
     void *owner; /* borrowed */
     int fd;
     bool is_paused, is_closing;
+    bool is_short; /* of descriptors or memory, until it is calm */
     bool is_foreign; /* another process has the socket too */
 };
 
@@ -38,9 +42,37 @@ static void watch(struct nb_acceptor *acceptor)
         uv_poll_start(&acceptor->poll, UV_READABLE, on_readable);
 }
 
+/* ---- shortage ---- */
+
+static atomic_uint short_acceptors; /* of the process */
+
+static void note_shortage(struct nb_acceptor *acceptor, int error)
+{
+    nb_timer_stop(&acceptor->calm);
+    if (!acceptor->is_short && atomic_fetch_add(&short_acceptors, 1) == 0)
+        nb_log(NB_LOG_WARNING, "cannot accept, connections wait", "error=%s retry_ms=%d", uv_err_name(-error),
+               RETRY_AFTER);
+    acceptor->is_short = true;
+}
+
+static void note_relief(struct nb_acceptor *acceptor)
+{
+    if (acceptor->is_short && atomic_fetch_sub(&short_acceptors, 1) == 1)
+        nb_log(NB_LOG_INFO, "accepts again", "");
+    acceptor->is_short = false;
+}
+
+static void on_calm(struct nb_timer *timer)
+{
+    note_relief(ACCEPTOR_OF(timer, calm));
+}
+
 static void on_retry(struct nb_timer *timer)
 {
-    watch(ACCEPTOR_OF(timer, retry));
+    struct nb_acceptor *acceptor = ACCEPTOR_OF(timer, retry);
+    watch(acceptor);
+    if (nb_timer_start(&acceptor->calm, acceptor->loop, CALM_AFTER, on_calm) < 0)
+        note_relief(acceptor);
 }
 
 static bool is_shortage(int error)
@@ -70,8 +102,7 @@ static bool is_passing(int error)
 
 static void wait_for_resources(struct nb_acceptor *acceptor, int error)
 {
-    nb_log(NB_LOG_WARNING, "cannot accept, will try again", "error=%s after_ms=%d", uv_err_name(-error),
-           RETRY_AFTER);
+    note_shortage(acceptor, error);
     uv_poll_stop(&acceptor->poll);
     if (nb_timer_start(&acceptor->retry, acceptor->loop, RETRY_AFTER, on_retry) < 0)
         watch(acceptor);
@@ -88,6 +119,14 @@ static bool would_wait(const struct nb_acceptor *acceptor)
     return acceptor->is_foreign && (ioctl(acceptor->fd, FIONBIO, &on) < 0 || poll(&waiting, 1, 0) <= 0);
 }
 
+static bool finds_room(struct nb_acceptor *acceptor)
+{
+    if (acceptor->ops->uses_reserve || nb_fd_reserve_has_room(acceptor->fd))
+        return true;
+    wait_for_resources(acceptor, EMFILE);
+    return false;
+}
+
 /* False: no more for this turn. */
 static bool accept_one(struct nb_acceptor *acceptor)
 {
@@ -95,11 +134,12 @@ static bool accept_one(struct nb_acceptor *acceptor)
     socklen_t length = sizeof peer;
     if (acceptor->ops->may_accept && !acceptor->ops->may_accept(acceptor->owner))
         return false;
-    if (would_wait(acceptor))
+    if (would_wait(acceptor) || !finds_room(acceptor))
         return false;
     memset(&peer, 0, sizeof peer);
     int fd = accept4(acceptor->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+        nb_fd_reserve_note(fd);
         acceptor->ops->on_accept(acceptor->owner, fd, &peer);
         return true;
     }
@@ -178,7 +218,9 @@ void nb_acceptor_close(struct nb_acceptor *acceptor)
     if (!acceptor)
         return;
     acceptor->is_closing = true;
+    note_relief(acceptor);
     nb_timer_finish(&acceptor->retry);
+    nb_timer_finish(&acceptor->calm);
     uv_close((uv_handle_t *)&acceptor->poll, on_poll_closed);
     close(acceptor->fd);
 }

@@ -1,7 +1,9 @@
 /*
  * A listening socket on a loop that hands out the connections it accepts. When
- * descriptors or memory run out the connections stay in the kernel's queue and
- * are tried again: none is dropped unseen.
+ * descriptors (fd_reserve.h) or memory run out the connections stay in the
+ * kernel's queue and are tried again ten times a second: none is dropped
+ * unseen. The log has one line when that begins and one when it has been over
+ * for a second, however many acceptors are concerned.
  */
 #ifndef NB_ACCEPTOR_H
 #define NB_ACCEPTOR_H
@@ -17,6 +19,7 @@ struct nb_acceptor_ops {
     bool (*may_accept)(void *owner);
     /* A new connection; takes the fd, which is non-blocking and close-on-exec. */
     void (*on_accept)(void *owner, int fd, const struct sockaddr_storage *peer);
+    bool uses_reserve; /* of descriptors: its connections are no sockets of clients */
     /* The listening socket itself is of no use any more: negative errno. Close it. */
     void (*on_failure)(void *owner, int status);
 };

@@ -2,7 +2,7 @@
 import pytest
 
 from support import peers
-from support.broker import BINARY
+from support.broker import BINARY, wait_until
 from support.wire import Session
 
 FEW = 64
@@ -62,17 +62,48 @@ def test_connections_wait_in_the_backlog_and_come_when_there_is_room(poor):
             peer.close()
 
 
-def test_sessions_come_in_when_there_is_room(poor):
+def test_each_shortage_is_told_in_one_line_and_its_end_in_one(poor):
+    def lines(event):
+        return sum(event in line for line in poor.stderr)
+
     with Session(poor.path) as session, peers.listener() as listener:
+        ports = [peers.serve(session, target)["port"] for target in (1, 3, 5)]
         targets = connect_until_refused(session, peers.port_of(listener))
-        late = [Session(poor.path) for _ in range(4)]
-        asked = [one.send("session.ping", 0, {"late": True}) for one in late]
+        waiting = [peers.dial(port) for port in ports]
         poor.assert_at_rest()
+        assert lines("cannot accept") <= 1
         for target in targets:
             session.request("socket.destroy", target)
-        for one, msgid in zip(late, asked):
-            assert one.result(msgid) == {"late": True}
-            one.socket.close()
+        for target in (1, 3, 5):
+            session.expect_event("server.connection", target)
+        wait_until(lambda: lines("accepts again"), "the end of the shortage")
+        assert (lines("cannot accept"), lines("accepts again")) == (1, 1)
+        for peer in waiting:
+            peer.close()
+
+
+def test_sockets_leave_descriptors_to_further_clients_and_to_lookups(poor):
+    with Session(poor.path) as session, peers.listener() as listener:
+        targets = connect_until_refused(session, peers.port_of(listener))
+        with Session(poor.path) as other:
+            assert other.request("session.ping", 0, {"a": 1}) == {"a": 1}
+            session.request("socket.destroy", targets[0])
+            peer = {"port": peers.port_of(listener), "host": "localhost", "family": 4}
+            assert other.request("net.createConnection", 1, peer)["id"] == 1
+
+
+def test_too_many_sessions_are_turned_away(poor):
+    with Session(poor.path) as session, peers.listener() as listener:
+        connect_until_refused(session, peers.port_of(listener))
+        others = [Session(poor.path) for _ in range(FEW)]
+        last = others[-1]
+        last.expect_eof()
+        error = last.events("session.error")[0][0]
+        assert error["code"] == "EMFILE" and error["fatal"] is True
+        assert others[0].request("session.ping", 0, {}) == {}
+        for other in others:
+            other.socket.close()
+        assert session.request("session.ping", 0, {}) == {}
 
 
 def test_many_sessions_within_the_limit_of_descriptors(poor):
