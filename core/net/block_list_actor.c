@@ -190,7 +190,7 @@ static struct nb_failure *take_prefix(const nb_BlockListSubnet *params, struct n
     bool is_ipv6 = rule->first.family == 6;
     if (!params->has_prefix)
         return nb_failure_type("prefix", "of type number", "undefined");
-    if (isnan(params->prefix) || params->prefix != trunc(params->prefix))
+    if (!isfinite(params->prefix) || params->prefix != trunc(params->prefix))
         return nb_failure_range("prefix", "an integer", params->prefix);
     if (params->prefix < 0 || params->prefix > (is_ipv6 ? 128 : 32))
         return nb_failure_range("prefix", is_ipv6 ? ">= 0 && <= 128" : ">= 0 && <= 32", params->prefix);
