@@ -86,6 +86,7 @@ static const struct {
     {"maxServers", offsetof(struct nb_limits, max_servers), 1, 65536},
     {"maxBlockLists", offsetof(struct nb_limits, max_block_lists), 1, 65536},
     {"maxRules", offsetof(struct nb_limits, max_rules), 1, 1 << 24},
+    {"maxLookups", offsetof(struct nb_limits, max_lookups), 1, 1 << 20},
     {"maxFileRules", offsetof(struct nb_limits, max_file_rules), 1, NB_BLOCK_LIST_MAX},
     {"maxFdsPerFrame", offsetof(struct nb_limits, max_fds_per_frame), 1, NB_FDS_MAX},
     {"maxFdsUnclaimed", offsetof(struct nb_limits, max_fds_unclaimed), 1, 4096},

@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 enum {
-    NAME_LOOKUP_THREADS = 16,
     SIGNALS = 3,
     LAST_LIMIT = NB_SESSION_GOODBYE + 500, /* ms behind the deadline for whoever may not read */
 };
@@ -337,13 +336,10 @@ static void take_over_umask(void)
 
 static void prepare_process(unsigned max_sessions)
 {
-    char threads[8];
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit(max_sessions);
     take_over_umask();
     nb_hash_draw_key();
-    snprintf(threads, sizeof threads, "%d", NAME_LOOKUP_THREADS);
-    setenv("UV_THREADPOOL_SIZE", threads, 0);
     nb_memory_serve_libuv();
 }
 
@@ -352,7 +348,7 @@ static void do_nothing(uv_work_t *work)
     (void)work;
 }
 
-/* Starting the pool's threads can end the process; better now than at a client's first lookup. */
+/* Starting the pool's threads can end the process; better now than when a file is first read. */
 static void start_thread_pool(struct nb_runtime *runtime)
 {
     static uv_work_t work;
@@ -406,7 +402,8 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
         return status;
     start_thread_pool(&runtime);
     nb_groups_init(&groups);
-    if ((status = start_daemon(&runtime, config, &lists, loaded, control, &deadline)) < 0 ||
+    if ((status = nb_resolver_start()) < 0 ||
+        (status = start_daemon(&runtime, config, &lists, loaded, control, &deadline)) < 0 ||
         (status = nb_runtime_start(&runtime)) < 0)
         return status; /* the process ends: what is half made goes with it */
     announce_ready(config, control->lock < 0);
@@ -414,6 +411,7 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
     nb_timer_finish(&deadline.timer);
     if (nb_lookups_under_way()) /* can't be called off, and may take long: nothing else is left to be done */
         _exit(EXIT_SUCCESS);
+    nb_resolver_finish();
     nb_runtime_finish(&runtime);
     nb_lists_finish(&lists);
     nb_groups_finish(&groups);

@@ -2,6 +2,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "resolver.h"
 #include "socket.h"
 
 #include <assert.h>
@@ -51,7 +52,8 @@ static int init_account(struct nb_session *session)
     account->deny_connect = session->lists->deny_connect;
     account->deny_accept = session->lists->deny_accept;
     account->budget = nb_budget_new(limits->max_block_lists, limits->max_rules);
-    return account->budget ? 0 : UV_ENOMEM;
+    account->lookups = nb_lookup_line_new(session->peer.uid, limits->max_lookups);
+    return account->budget && account->lookups ? 0 : UV_ENOMEM;
 }
 
 struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucred *peer,

@@ -1,5 +1,6 @@
 /* What a session itself is asked. */
 #include "inspect.h"
+#include "resolver.h"
 #include "session.h"
 
 #include <string.h>
@@ -64,6 +65,8 @@ static nb_Limits describe_limits(const struct nb_limits *limits)
         .max_block_lists = limits->max_block_lists,
         .has_max_rules = true,
         .max_rules = limits->max_rules,
+        .has_max_lookups = true,
+        .max_lookups = limits->max_lookups,
         .has_read_chunk = true,
         .read_chunk = limits->read_chunk,
         .has_max_fds_per_frame = true,
@@ -182,6 +185,8 @@ void nb_on_session_info(struct nb_actor *self, struct nb_command **command)
         .fds_received = session->unclaimed ? nb_unclaimed_received(session->unclaimed) : 0,
         .has_block_lists = true,
         .block_lists = account->block_lists,
+        .has_lookups = true,
+        .lookups = nb_lookup_line_open(account->lookups),
     };
     nb_reply_result(self->loop, &(*command)->reply, &info, NULL);
 }

@@ -20,6 +20,7 @@ struct nb_limits {
     uint32_t max_rules;
     uint32_t max_fds_per_frame;
     uint32_t max_fds_unclaimed;
+    uint32_t max_lookups;
     uint32_t read_chunk;
     uint32_t out_high, out_low;
     uint32_t unflushed_high; /* of a session without feature flow: it is not read above this */
@@ -33,10 +34,11 @@ struct nb_limits {
     {                                                                                                        \
         .max_write = 1 << 20, .max_frame = (1 << 20) + (64 << 10), .max_depth = 16, .max_elements = 4096,    \
         .max_text = 64 << 10, .max_pending = 65536, .max_sockets = 16384, .max_servers = 1024,               \
-        .max_block_lists = 256, .max_rules = 65536, .max_file_rules = 10000000, .read_chunk = 64 << 10,      \
-        .out_high = 1 << 20, .out_low = 256 << 10, .unflushed_high = 2 << 20, .stall_timeout = 60000,        \
-        .read_window = 256 << 10, .write_window = 256 << 10, .session_write_window = 16 << 20,               \
-        .max_sessions = 1024, .max_fds_per_frame = 16, .max_fds_unclaimed = 64,                              \
+        .max_block_lists = 256, .max_rules = 65536, .max_lookups = 4096, .max_file_rules = 10000000,         \
+        .read_chunk = 64 << 10, .out_high = 1 << 20, .out_low = 256 << 10, .unflushed_high = 2 << 20,        \
+        .stall_timeout = 60000, .read_window = 256 << 10, .write_window = 256 << 10,                         \
+        .session_write_window = 16 << 20, .max_sessions = 1024, .max_fds_per_frame = 16,                     \
+        .max_fds_unclaimed = 64,                                                                             \
     }
 
 static inline struct nb_scan_limits nb_limits_for_scan(const struct nb_limits *limits)

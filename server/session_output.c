@@ -99,19 +99,31 @@ static void deliver_event(struct nb_session *session, struct nb_bytes payload)
     check_held(session);
 }
 
+/* The body of an event, with its failure where it has one; body: room for it. */
+static const void *complete_body(const struct nb_event_message *event, union nb_event_body *body)
+{
+    if (!event->failure)
+        return &event->body;
+    const nb_Error *error = &event->failure->fault.map;
+    if (event->event->body == &nb_shape_Error)
+        return error;
+    memcpy(body, &event->body, event->event->body->size);
+    if (event->event->body == &nb_shape_Lookup) {
+        body->lookup.has_err = true;
+        body->lookup.err = *error;
+    } else {
+        body->connection_attempt.has_error = true;
+        body->connection_attempt.error = *error;
+    }
+    return body;
+}
+
 void nb_session_send_event(struct nb_session *session, const struct nb_event_message *event)
 {
     struct nb_bytes payload = {0};
-    const void *body = &event->body;
-    nb_Lookup lookup;
-    if (event->event->body == &nb_shape_Error) {
-        body = &event->failure->fault.map;
-    } else if (event->event->index == NB_EVENT_SOCKET_LOOKUP && event->failure) {
-        lookup = event->body.lookup;
-        lookup.has_err = true;
-        lookup.err = event->failure->fault.map;
-        body = &lookup;
-    } else if (nb_shape_is_payload(event->event->body)) {
+    union nb_event_body room;
+    const void *body = complete_body(event, &room);
+    if (nb_shape_is_payload(event->event->body)) {
         struct nb_slice data = event->body.data.data;
         payload = (struct nb_bytes){data.data, data.length, event->chunk};
     }

@@ -1,6 +1,7 @@
 #include "account.h"
 
 #include "memory.h"
+#include "resolver.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -53,6 +54,7 @@ void nb_account_unref(struct nb_account *account)
     nb_intake_finish(&account->intake);
     nb_budget_unref(account->budget);
     nb_group_unref(account->group);
+    nb_lookup_line_unref(account->lookups);
     nb_intake_finish(&account->texts);
     if (account->relief)
         nb_message_free(account->loop, account->relief);
@@ -229,6 +231,14 @@ int nb_account_ask_for_relief(struct nb_account *account, size_t at)
     if (account->unflushed <= at)
         send_relief(account);
     return 0;
+}
+
+/* ---- lookups ---- */
+
+struct nb_failure *nb_account_check_lookup(const struct nb_account *account)
+{
+    uint32_t max = nb_lookup_line_max(account->lookups);
+    return nb_lookup_line_open(account->lookups) < max ? NULL : nb_failure_limit("maxLookups", max);
 }
 
 /* ---- activity ---- */

@@ -36,6 +36,8 @@ struct nb_debt {
     size_t length;
 };
 
+struct nb_lookup_line;
+
 struct nb_account {
     struct nb_loop *loop;
     struct nb_actor_id session; /* nobody once the session is gone: events go nowhere */
@@ -67,6 +69,7 @@ struct nb_account {
     struct nb_budget *budget; /* a share; of its block lists without a name; may be NULL */
     struct nb_group *group; /* a share; NULL: shares no listeners */
     struct nb_membership *memberships; /* borrowed from its servers */
+    struct nb_lookup_line *lookups; /* a share; NULL: it looks up nothing */
     struct nb_filter *deny_connect,
         *deny_accept; /* borrowed; the configuration's, for all sessions; NULL: none */
 };
@@ -122,6 +125,9 @@ int nb_account_ask_for_relief(struct nb_account *account, size_t at);
 
 /* Sends the farewell of an actor that stops. Without memory the session is stopped. */
 void nb_account_say_farewell(struct nb_account *account, uint64_t name);
+
+/* What is to be thrown when the session has as many lookups open as it may; NULL: it may start another. */
+struct nb_failure *nb_account_check_lookup(const struct nb_account *account);
 
 void nb_account_activate(struct nb_account *account);
 void nb_account_deactivate(struct nb_account *account);

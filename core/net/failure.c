@@ -2,6 +2,7 @@
 
 #include "inspect.h"
 #include "memory.h"
+#include "msgpack_encode.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -27,6 +28,7 @@ static struct nb_failure *new_failure(void)
     failure->shares = 1;
     failure->fault.map = (nb_Error){0};
     failure->fault.text_length = 0;
+    failure->errors = NULL;
     return failure;
 }
 
@@ -39,8 +41,10 @@ struct nb_failure *nb_failure_ref(struct nb_failure *failure)
 
 void nb_failure_unref(struct nb_failure *failure)
 {
-    if (failure && failure->shares != CONSTANT && --failure->shares == 0)
-        nb_free(failure);
+    if (!failure || failure->shares == CONSTANT || --failure->shares)
+        return;
+    nb_free(failure->errors);
+    nb_free(failure);
 }
 
 /* libuv tells apart two ways in which a name is not there; Node does not. */
@@ -136,6 +140,32 @@ struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_
     return failure;
 }
 
+static int encode_errors(struct nb_failure *const *failures, unsigned count, struct nb_encoder *encoder)
+{
+    msgpack_packer packer = nb_encoder_packer(encoder);
+    msgpack_pack_array(&packer, count);
+    for (unsigned i = 0; i < count; i++)
+        nb_encode_message(encoder, &nb_shape_Error, &failures[i]->fault.map);
+    return encoder->failed ? UV_ENOMEM : 0;
+}
+
+struct nb_failure *nb_failure_aggregate(struct nb_failure *const *failures, unsigned count)
+{
+    struct nb_encoder encoder = {.reallocate = nb_realloc};
+    struct nb_failure *failure = new_failure();
+    if (!failure || encode_errors(failures, count, &encoder) < 0) {
+        nb_free(encoder.data);
+        nb_failure_unref(failure);
+        return &out_of_memory;
+    }
+    nb_fault_set(&failure->fault, "", "AggregateError", "%s", "");
+    struct nb_slice code = failures[0]->fault.map.code;
+    failure->fault.map.code = keep(failure, code);
+    failure->fault.map.errors = (struct nb_slice){encoder.data, encoder.length};
+    failure->errors = encoder.data;
+    return failure;
+}
+
 struct nb_failure *nb_failure_lookup(int status, struct nb_slice hostname)
 {
     struct nb_failure *failure = new_failure();
@@ -211,6 +241,16 @@ struct nb_failure *nb_failure_of_fault(const struct nb_fault *fault)
     return failure;
 }
 
+/* Without memory they are left out. */
+static struct nb_slice copy_errors(struct nb_failure *failure, struct nb_slice errors)
+{
+    failure->errors = errors.data ? nb_malloc(errors.length) : NULL;
+    if (!failure->errors)
+        return (struct nb_slice){0};
+    memcpy(failure->errors, errors.data, errors.length);
+    return (struct nb_slice){failure->errors, errors.length};
+}
+
 struct nb_failure *nb_failure_of_client(const nb_Error *error)
 {
     struct nb_failure *failure = new_failure();
@@ -224,6 +264,7 @@ struct nb_failure *nb_failure_of_client(const nb_Error *error)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i]->data)
             *texts[i] = keep(failure, *texts[i]);
+    map->errors = copy_errors(failure, error->errors);
     if (!map->code.data)
         map->code = nb_slice_of("ERR_NB_CLIENT");
     if (!map->message.data)

@@ -9,6 +9,7 @@
 struct nb_failure {
     unsigned shares;
     struct nb_fault fault;
+    void *errors; /* owned; what fault.map.errors borrows from; NULL: none */
 };
 
 /*
@@ -28,6 +29,9 @@ struct nb_failure *nb_failure_connect(int status, const struct nb_endpoint *remo
 
 /* "listen EADDRINUSE: address already in use 127.0.0.1:80"; host or path as the client gave it, or absent; port -1 with a path. */
 struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_slice address, int port);
+
+/* AggregateError of at least two: the code is that of the first, the errors are maps of their own. Copies. */
+struct nb_failure *nb_failure_aggregate(struct nb_failure *const *failures, unsigned count);
 
 /* "getaddrinfo ENOTFOUND host" */
 struct nb_failure *nb_failure_lookup(int status, struct nb_slice hostname);

@@ -106,6 +106,7 @@ static void finish(struct nb_server *server)
 void nb_server_fail_listen(struct nb_server *server, struct nb_failure *failure)
 {
     struct nb_command *request = server->order.request;
+    nb_server_end_lookup(server);
     server->order.request = NULL;
     server->state = NB_SERVER_IDLE;
     nb_event_emit_error(server->account, NB_EVENT_SERVER_ERROR, server->name, failure);
@@ -125,6 +126,7 @@ void nb_server_remove_path(struct nb_server *server)
 static void refuse_listen(struct nb_server *server)
 {
     struct nb_command *request = server->order.request;
+    nb_server_end_lookup(server);
     server->order.request = NULL;
     nb_reply_fail(server->actor.loop, &request->reply,
                   nb_failure_make("ERR_SERVER_NOT_RUNNING", NULL, "Server is not running."));

@@ -32,6 +32,7 @@ enum nb_server_state {
 struct nb_listen_order {
     struct nb_command *request;
     uint64_t ticket; /* of the lookup or loan under way */
+    struct nb_lookup *lookup; /* owned; NULL: none */
     struct nb_listen_target target; /* its path borrows from the request */
     bool is_exclusive; /* shares with no other session */
 };

@@ -41,6 +41,7 @@ void nb_server_note_listening(struct nb_server *server, const struct nb_listenin
 void nb_server_tell_listening(struct nb_server *server);
 
 void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_answer *answer);
+void nb_server_end_lookup(struct nb_server *server);
 
 /* What a listen names is nothing to listen on. To be thrown. */
 struct nb_failure *nb_server_no_address(void);

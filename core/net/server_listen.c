@@ -107,20 +107,29 @@ static void listen_on_host(struct nb_server *server, struct nb_slice host)
         return;
     }
     server->order.ticket = ++server->listens;
-    int status = nb_lookup(&server->actor, server->order.ticket, host, 0, 0);
+    int status = nb_lookup_start(&server->actor, server->account->lookups, server->order.ticket, host, 0, 0,
+                                 &server->order.lookup);
     if (status < 0)
         nb_server_fail_listen(server, nb_failure_lookup(status, host));
+}
+
+void nb_server_end_lookup(struct nb_server *server)
+{
+    nb_lookup_end(server->actor.loop, server->order.lookup);
+    server->order.lookup = NULL;
 }
 
 void nb_server_lookup_answered(struct nb_server *server, const struct nb_lookup_answer *answer)
 {
     if (server->state != NB_SERVER_RESOLVING || answer->ticket != server->order.ticket)
         return;
-    if (answer->status < 0)
+    if (answer->status < 0) {
         nb_server_fail_listen(
             server, nb_failure_lookup(answer->status, server->order.request->params.server_listen.host));
-    else
-        listen_on_address(server, &answer->addresses[0]);
+        return;
+    }
+    nb_server_end_lookup(server);
+    listen_on_address(server, &answer->addresses[0]);
 }
 
 static bool names_a_socket(const struct nb_command *command)
@@ -146,6 +155,13 @@ struct nb_failure *nb_server_no_address(void)
     return nb_failure_make("ERR_INVALID_ARG_VALUE", "TypeError",
                            "The argument 'options' must have the property \"port\" or \"path\". "
                            "Received an object without them");
+}
+
+static bool needs_lookup(const nb_ServerListen *params)
+{
+    struct nb_endpoint address;
+    bool is_path = params->path.data && !params->has_port;
+    return !is_path && params->host.length && !nb_endpoint_parse(params->host, &address);
 }
 
 enum { SHOWN_SIZE = NB_INSPECT_SIZE + 256 };
@@ -213,7 +229,11 @@ static struct nb_failure *check_listen(const struct nb_server *server, const str
     if (server->state != NB_SERVER_IDLE)
         return nb_failure_make("ERR_SERVER_ALREADY_LISTEN", NULL,
                                "Listen method has been called more than once without closing.");
-    return names_a_socket(command) ? NULL : check_address(&command->params.server_listen);
+    const nb_ServerListen *params = &command->params.server_listen;
+    if (names_a_socket(command))
+        return NULL;
+    struct nb_failure *failure = check_address(params);
+    return failure || !needs_lookup(params) ? failure : nb_account_check_lookup(server->account);
 }
 
 static struct nb_listen_order order_of(const nb_ServerListen *params)

@@ -1,6 +1,7 @@
 #include "socket.h"
 
 #include "loan.h"
+#include "resolver.h"
 #include "socket_internal.h"
 
 #include <assert.h>
@@ -11,6 +12,7 @@ enum { LINGER_LIMIT = 5000 }; /* ms that a session's last bytes may take after i
 
 static void receive(struct nb_actor *self, struct nb_message **message);
 static void stop(struct nb_actor *self);
+static void finish_dial(struct nb_flush *flush);
 
 static const struct nb_actor_class socket_class = {
     .name = "socket", .size = sizeof(struct nb_socket), .receive = receive, .stop = stop};
@@ -34,6 +36,7 @@ struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name)
     nb_command_list_init(&socket->requests);
     socket->at_gate.wake = wake_at_gate;
     socket->debt.socket = socket->actor.id;
+    socket->end_of_dial.run = finish_dial;
     socket->timeout = -1;
     socket->read_chunk = account->read_chunk;
     socket->high_water_mark = NB_HIGH_WATER_MARK;
@@ -197,6 +200,11 @@ static void finish_closing(struct nb_socket *socket)
         nb_socket_leave(socket);
 }
 
+static void finish_dial(struct nb_flush *flush)
+{
+    finish_closing((struct nb_socket *)((char *)flush - offsetof(struct nb_socket, end_of_dial)));
+}
+
 void nb_socket_leave(struct nb_socket *socket)
 {
     nb_account_say_farewell(socket->account, socket->name);
@@ -211,6 +219,7 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
     }
     if (nb_socket_is_connecting(socket))
         nb_socket_answer_held(socket, failure);
+    bool was_connecting = socket->state == NB_SOCKET_CONNECTING;
     socket->failure = failure;
     socket->state = NB_SOCKET_CLOSING;
     nb_socket_drop_dial(socket);
@@ -221,6 +230,8 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
     nb_flow_close(socket);
     if (socket->stream_in_use)
         nb_stream_close(&socket->stream);
+    else if (was_connecting)
+        nb_loop_flush_later(socket->actor.loop, &socket->end_of_dial);
     else
         finish_closing(socket);
 }
@@ -292,14 +303,10 @@ static void on_closed(struct nb_stream *stream)
     socket->stream_in_use = false;
     nb_ownership_unref(socket->ownership);
     socket->ownership = NULL;
-    if (socket->state == NB_SOCKET_CONNECTING)
-        nb_socket_dial_next(socket);
-    else
-        finish_closing(socket);
+    finish_closing(socket);
 }
 
 const struct nb_stream_ops nb_socket_stream_ops = {
-    .on_connected = nb_socket_connected,
     .reserve = nb_socket_reserve,
     .on_bytes = nb_socket_read,
     .on_end = nb_socket_read_end,

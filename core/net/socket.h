@@ -10,7 +10,6 @@
 #include "descriptor.h"
 #include "encoding.h"
 #include "options.h"
-#include "resolver.h"
 #include "stream.h"
 #include "timer.h"
 
@@ -34,19 +33,7 @@ enum nb_socket_state {
     NB_SOCKET_CLOSED,
 };
 
-/* One attempt to connect, from the request to its end. */
-struct nb_dial {
-    uint64_t ticket; /* of the lookup under way */
-    struct nb_endpoint candidates[NB_LOOKUP_ADDRESSES];
-    unsigned count, next;
-    struct nb_endpoint local; /* to bind to; family 0: none wanted */
-    struct nb_failure *lookup_failure, *first_failure; /* shares */
-    struct nb_slice host, path; /* borrow from chunk; absent where not used */
-    struct nb_chunk *chunk; /* a share */
-    struct nb_write_queue early; /* what was written before there is a connection */
-    uint16_t port, local_port;
-    bool holds_events; /* the client does not know the id yet: lookup events wait for the answer */
-};
+struct nb_dial;
 
 /*
  * The windows of feature flow, in offsets of a connection's two directions; all but
@@ -79,6 +66,7 @@ struct nb_socket {
     struct nb_filter *filter; /* a share; where not to connect to; NULL: anywhere */
     struct nb_dial *dial; /* owned; only while RESOLVING or CONNECTING */
     uint64_t dials; /* so far: the tickets of their lookups */
+    struct nb_flush end_of_dial; /* tells of it behind what was sent before */
 
     struct nb_command_list requests; /* owned; open ones: connect, write, end, destroy */
     struct nb_failure *failure; /* a share; why it closes, to be told with the close event */

@@ -1,11 +1,15 @@
 /* The socket actor's creation and connect commands: options, checks, the start of a dial. */
 #include "memory.h"
-#include "socket_internal.h"
+#include "socket_dial.h"
 
 #include <netdb.h>
 #include <stdio.h>
 
-enum { KNOWN_HINTS = AI_ADDRCONFIG | AI_V4MAPPED | AI_ALL };
+enum {
+    KNOWN_HINTS = AI_ADDRCONFIG | AI_V4MAPPED | AI_ALL,
+    ATTEMPT_DELAY = 250, /* ms, as RFC 8305 recommends */
+    ATTEMPT_DELAY_MIN = 10,
+};
 
 /* ---- checks, in Node's order ---- */
 
@@ -29,6 +33,22 @@ static struct nb_failure *check_family_and_hints(const nb_SocketConnect *options
         return nb_failure_value("hints", "is invalid", received);
     }
     return NULL;
+}
+
+static uint32_t attempt_delay(const nb_SocketConnect *options)
+{
+    int32_t delay = options->auto_select_family_attempt_timeout;
+    if (!options->has_auto_select_family_attempt_timeout)
+        return ATTEMPT_DELAY;
+    return (uint32_t)(delay < ATTEMPT_DELAY_MIN ? ATTEMPT_DELAY_MIN : delay);
+}
+
+static struct nb_failure *check_attempt_delay(const nb_SocketConnect *options)
+{
+    int32_t delay = options->auto_select_family_attempt_timeout;
+    if (!options->has_auto_select_family_attempt_timeout || delay >= 1)
+        return NULL;
+    return nb_failure_range("options.autoSelectFamilyAttemptTimeout", ">= 1 && <= 2147483647", delay);
 }
 
 static struct nb_failure *check_onread(struct nb_socket *socket, bool has_onread, const nb_OnRead *onread)
@@ -62,7 +82,22 @@ static struct nb_failure *check_options(struct nb_socket *socket, const nb_Socke
         return NULL;
     if (!nb_socket_is_bound(socket) && (failure = check_local_address(options, ret_local)))
         return failure;
+    if ((failure = check_attempt_delay(options)))
+        return failure;
     return check_family_and_hints(options);
+}
+
+/* A client that does not know the id yet could not answer. */
+static struct nb_failure *check_lookup(const struct nb_socket *socket, const nb_SocketConnect *options,
+                                       bool is_unnamed)
+{
+    struct nb_endpoint address;
+    if (options->path.data || nb_endpoint_parse(options->host, &address))
+        return NULL;
+    if (!options->lookup)
+        return nb_account_check_lookup(socket->account);
+    return is_unnamed ? nb_failure_value("options.lookup", "needs a target of the client's choice", "true")
+                      : NULL;
 }
 
 static struct nb_failure *check_state(const struct nb_socket *socket)
@@ -122,32 +157,19 @@ static struct nb_dial *new_dial(struct nb_socket *socket, const nb_SocketConnect
         return NULL;
     }
     nb_write_queue_init(&dial->early, &socket->actor.loop->pool);
+    dial->socket = socket;
     dial->ticket = ++socket->dials;
+    dial->family = options->family;
+    dial->hints = options->family || options->hints ? options->hints : AI_ADDRCONFIG;
+    dial->asks_client = options->lookup;
+    dial->is_single = options->has_auto_select_family && !options->auto_select_family;
+    dial->tells_attempts = options->has_auto_select_family;
+    dial->attempt_delay = attempt_delay(options);
     dial->local = *local;
     dial->port = (uint16_t)options->port;
     dial->local_port = local->port ? local->port : (uint16_t)options->local_port;
     dial->local.port = dial->local_port;
     return dial;
-}
-
-static void start_dial(struct nb_socket *socket, int family, int hints)
-{
-    struct nb_dial *dial = socket->dial;
-    if (dial->path.data) {
-        nb_socket_dial_next(socket);
-        return;
-    }
-    if (nb_endpoint_parse(dial->host, &dial->candidates[0])) {
-        dial->host = (struct nb_slice){0};
-        dial->count = 1;
-        nb_socket_dial_next(socket);
-        return;
-    }
-    if (!family && !hints)
-        hints = AI_ADDRCONFIG;
-    int status = nb_lookup(&socket->actor, dial->ticket, dial->host, family, hints);
-    if (status < 0)
-        nb_socket_close(socket, nb_failure_lookup(status, dial->host));
 }
 
 static void want_options(struct nb_options *wanted, const nb_SocketConnect *options)
@@ -166,9 +188,11 @@ static struct nb_failure *dial(struct nb_socket *socket, const nb_SocketConnect 
                                struct nb_command **command)
 {
     struct nb_endpoint local;
-    int family = options->family, hints = options->hints;
+    bool is_unnamed =
+        (*command)->reply.method->index == NB_METHOD_NET_CREATE_CONNECTION && socket->name % 2 == 0;
     struct nb_failure *failure = check_state(socket);
-    if (failure || (failure = check_options(socket, options, &local)))
+    if (failure || (failure = check_options(socket, options, &local)) ||
+        (failure = check_lookup(socket, options, is_unnamed)))
         return failure;
     struct nb_dial *new = new_dial(socket, options, &local);
     if (!new)
@@ -177,15 +201,14 @@ static struct nb_failure *dial(struct nb_socket *socket, const nb_SocketConnect 
         begin_life(socket);
     nb_command_hand_over_filter(*command, &socket->filter);
     socket->dial = new;
-    new->holds_events =
-        (*command)->reply.method->index == NB_METHOD_NET_CREATE_CONNECTION && socket->name % 2 == 0;
+    new->holds_events = is_unnamed;
     socket->is_pipe = options->path.data != NULL;
     want_options(&socket->options, options);
     socket->state = NB_SOCKET_RESOLVING;
     nb_socket_update_activity(socket);
     nb_socket_touch(socket);
     nb_socket_keep_request(socket, nb_command_take(command));
-    start_dial(socket, family, hints);
+    nb_dial_resolve(new);
     return NULL;
 }
 

@@ -1,15 +1,19 @@
-/* The socket actor's way to a connection: lookups, candidates one after the other, the news of the end. */
+/*
+ * The race for a connection, after RFC 8305: an address is tried as soon as the
+ * one before has failed, or beside it when it takes long. The first that is
+ * connected to wins; what takes long is not given up before.
+ */
+#include "socket_dial.h"
 #include "fd_reserve.h"
 #include "listen.h"
 #include "memory.h"
-#include "socket_internal.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-/* ---- candidates ---- */
+/* ---- failures ---- */
 
 /* Node: both ends are told only if both were asked for. */
 static const struct nb_endpoint *wanted_local(const struct nb_dial *dial)
@@ -17,19 +21,34 @@ static const struct nb_endpoint *wanted_local(const struct nb_dial *dial)
     return dial->local.ip.family && dial->local.port ? &dial->local : NULL;
 }
 
-static struct nb_failure *failure_of(struct nb_socket *socket, int status)
+/* remote NULL: the path. */
+static struct nb_failure *failure_of(const struct nb_dial *dial, const struct nb_endpoint *remote, int status)
 {
-    struct nb_dial *dial = socket->dial;
-    return nb_failure_connect(status, &socket->remote, dial->path, wanted_local(dial));
+    return nb_failure_connect(status, remote, dial->path, wanted_local(dial));
 }
 
+/* Takes the failure. */
 static void note_failure(struct nb_dial *dial, struct nb_failure *failure)
 {
-    if (dial->first_failure)
-        nb_failure_unref(failure);
-    else
-        dial->first_failure = failure;
+    dial->failures[dial->failure_count++] = failure;
 }
+
+/* A single address is news to nobody, unless the client knows of attempts. */
+static void tell(struct nb_dial *dial, enum nb_event_index index, const struct nb_endpoint *remote,
+                 struct nb_failure *failure)
+{
+    if (dial->tells_attempts || dial->count > 1)
+        nb_dial_tell_attempt(dial, index, remote, failure);
+}
+
+/* Takes the failure. */
+static void fail_attempt(struct nb_dial *dial, const struct nb_endpoint *remote, struct nb_failure *failure)
+{
+    tell(dial, NB_EVENT_SOCKET_CONNECTION_ATTEMPT_FAILED, remote, failure);
+    note_failure(dial, failure);
+}
+
+/* ---- one attempt ---- */
 
 static int set_reuse(int fd)
 {
@@ -47,16 +66,15 @@ static int bind_local(int fd, const struct nb_endpoint *local)
     return status;
 }
 
-/* Binds as asked for; true when there is nothing to bind or it went well. */
-static bool bind_if_wanted(struct nb_socket *socket, int fd)
+/* Binds as asked for; true when there is nothing to bind or it went well. As in Node, no event tells of a failure. */
+static bool bind_if_wanted(struct nb_dial *dial, const struct nb_endpoint *remote, int fd)
 {
-    struct nb_dial *dial = socket->dial;
     struct nb_endpoint local = dial->local;
     if (!local.ip.family && !dial->local_port)
         return true;
     local.port = dial->local_port;
     if (!local.ip.family)
-        local.ip.family = socket->remote.ip.family;
+        local.ip.family = remote->ip.family;
     int status = bind_local(fd, &local);
     if (status == UV_EAFNOSUPPORT)
         status = UV_EINVAL; /* Node's word for an address of the other family */
@@ -65,28 +83,29 @@ static bool bind_if_wanted(struct nb_socket *socket, int fd)
     return status == 0;
 }
 
-/* True when the attempt is under way. */
-static bool start_attempt(struct nb_socket *socket, int domain, const struct sockaddr *address,
-                          socklen_t length)
+static void on_done(struct nb_attempt *attempt, int status);
+
+/* Takes fd, or the error of having none. remote NULL: the path. True when the attempt is under way. */
+static bool start_attempt(struct nb_dial *dial, int fd, const struct nb_endpoint *remote,
+                          const struct sockaddr *address, socklen_t length)
 {
-    int fd = nb_fd_reserve_socket(domain);
-    if (fd < 0) {
-        note_failure(socket->dial, failure_of(socket, fd));
-        return false;
-    }
-    if (domain != AF_UNIX && !bind_if_wanted(socket, fd)) {
-        close(fd);
-        return false;
-    }
-    nb_options_apply(&socket->options, fd); /* some count from the first packet on */
-    nb_stream_init(&socket->stream, socket->actor.loop, &nb_socket_stream_ops, true);
-    int status = nb_stream_connect(&socket->stream, fd, address, length);
+    struct nb_attempt *attempt;
+    if (fd >= 0)
+        nb_options_apply(&dial->socket->options, fd); /* some count from the first packet on */
+    tell(dial, NB_EVENT_SOCKET_CONNECTION_ATTEMPT, remote, NULL);
+    int status =
+        fd < 0 ? fd
+               : nb_attempt_start(dial->socket->actor.loop, fd, address, length, on_done, dial, &attempt);
     if (status < 0) {
-        note_failure(socket->dial, failure_of(socket, status));
-        close(fd);
+        if (fd >= 0)
+            close(fd);
+        fail_attempt(dial, remote, failure_of(dial, remote, status));
         return false;
     }
-    socket->stream_in_use = true;
+    if (remote)
+        attempt->remote = *remote;
+    attempt->next = dial->attempts;
+    dial->attempts = attempt;
     return true;
 }
 
@@ -115,7 +134,7 @@ static bool is_on(struct nb_filter *filter, unsigned reader, const struct nb_ip 
 }
 
 /* NULL: it may be connected to. */
-static struct nb_failure *objection_to(struct nb_socket *socket, const struct nb_endpoint *remote)
+static struct nb_failure *objection_to(const struct nb_socket *socket, const struct nb_endpoint *remote)
 {
     unsigned reader = socket->actor.loop->index;
     if (is_on(socket->account->deny_connect, reader, &remote->ip))
@@ -123,176 +142,144 @@ static struct nb_failure *objection_to(struct nb_socket *socket, const struct nb
     return is_on(socket->filter, reader, &remote->ip) ? nb_failure_blocked(remote) : NULL;
 }
 
-static bool try_address(struct nb_socket *socket, const struct nb_endpoint *candidate)
+static bool try_address(struct nb_dial *dial, const struct nb_endpoint *remote)
 {
     struct sockaddr_storage storage;
-    socket->remote = *candidate;
-    socket->remote.port = socket->dial->port;
-    struct nb_failure *objection = objection_to(socket, &socket->remote);
+    struct nb_failure *objection = objection_to(dial->socket, remote);
     if (objection) {
-        note_failure(socket->dial, objection);
+        fail_attempt(dial, remote, objection);
         return false;
     }
-    socklen_t length = nb_endpoint_to_sockaddr(&socket->remote, &storage);
-    return start_attempt(socket, storage.ss_family, (struct sockaddr *)&storage, length);
+    socklen_t length = nb_endpoint_to_sockaddr(remote, &storage);
+    int fd = nb_fd_reserve_socket(storage.ss_family);
+    if (fd >= 0 && !bind_if_wanted(dial, remote, fd)) {
+        close(fd);
+        return false;
+    }
+    return start_attempt(dial, fd, remote, (struct sockaddr *)&storage, length);
 }
 
-static bool try_path(struct nb_socket *socket)
+static bool try_path(struct nb_dial *dial)
 {
     struct sockaddr_un address;
-    int status = nb_path_to_sockaddr(socket->dial->path, &address);
-    if (status < 0) {
-        note_failure(socket->dial, failure_of(socket, status));
-        return false;
-    }
-    return start_attempt(socket, AF_UNIX, (struct sockaddr *)&address, sizeof address);
+    int status = nb_path_to_sockaddr(dial->path, &address);
+    if (status == 0)
+        return start_attempt(dial, nb_fd_reserve_socket(AF_UNIX), NULL, (struct sockaddr *)&address,
+                             sizeof address);
+    note_failure(dial, failure_of(dial, NULL, status));
+    return false;
 }
 
-void nb_socket_dial_next(struct nb_socket *socket)
+/* ---- the race ---- */
+
+static struct nb_failure *take_verdict(struct nb_dial *dial)
 {
-    struct nb_dial *dial = socket->dial;
-    socket->state = NB_SOCKET_CONNECTING;
-    if (dial->path.data && !dial->next++ && try_path(socket))
-        return;
-    while (!dial->path.data && dial->next < dial->count)
-        if (try_address(socket, &dial->candidates[dial->next++]))
+    if (dial->failure_count == 1)
+        return nb_failure_ref(dial->failures[0]);
+    return nb_failure_aggregate(dial->failures, dial->failure_count);
+}
+
+static void proceed(struct nb_dial *dial);
+
+static void on_pace(struct nb_timer *timer)
+{
+    struct nb_dial *dial = (struct nb_dial *)((char *)timer - offsetof(struct nb_dial, pace));
+    tell(dial, NB_EVENT_SOCKET_CONNECTION_ATTEMPT_TIMEOUT, &dial->attempts->remote, NULL);
+    proceed(dial);
+}
+
+/* False: there is nothing to wait for, or no memory to wait with. */
+static bool paces(struct nb_dial *dial)
+{
+    return nb_timer_start(&dial->pace, dial->socket->actor.loop, dial->attempt_delay, on_pace) == 0;
+}
+
+/* Tries the next address; the last failure, with nothing under way, is the end. */
+static void proceed(struct nb_dial *dial)
+{
+    nb_timer_stop(&dial->pace);
+    while (dial->next < dial->count)
+        if (try_address(dial, &dial->candidates[dial->next++]) && (dial->next == dial->count || paces(dial)))
             return;
-    struct nb_failure *failure = dial->first_failure;
-    dial->first_failure = NULL;
-    nb_socket_close(socket, failure);
+    if (!dial->attempts)
+        nb_socket_close(dial->socket, take_verdict(dial));
 }
 
-/* ---- lookup events ---- */
-
-static void emit_lookup(struct nb_socket *socket, struct nb_failure *failure,
-                        const struct nb_endpoint *address)
+void nb_dial_race(struct nb_dial *dial)
 {
-    struct nb_texts texts;
-    char text[NB_ENDPOINT_TEXT];
-    struct nb_slice host = socket->dial->host;
-    struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_LOOKUP, socket->name);
-    if (!event)
-        return;
-    nb_texts_init(&texts, socket->actor.loop, host.length + NB_ENDPOINT_TEXT);
-    event->body.lookup.host = nb_texts_add(&texts, host);
-    if (address) {
-        event->body.lookup.address = nb_texts_add(&texts, nb_slice_of(nb_endpoint_format(address, text)));
-        event->body.lookup.has_family = true;
-        event->body.lookup.family = address->ip.family;
-    }
-    event->failure = nb_failure_ref(failure);
-    nb_event_send_texts(socket->account, event, &texts);
+    dial->socket->state = NB_SOCKET_CONNECTING;
+    if (!dial->path.data || !try_path(dial))
+        proceed(dial);
 }
 
-static void emit_lookups(struct nb_socket *socket)
+static void take_out(struct nb_dial *dial, const struct nb_attempt *attempt)
 {
-    struct nb_dial *dial = socket->dial;
-    if (!dial->host.data)
-        return;
-    if (dial->lookup_failure)
-        emit_lookup(socket, dial->lookup_failure, NULL);
-    for (unsigned i = 0; i < dial->count; i++)
-        emit_lookup(socket, NULL, &dial->candidates[i]);
+    struct nb_attempt **link = &dial->attempts;
+    while (*link != attempt)
+        link = &(*link)->next;
+    *link = attempt->next;
 }
 
-void nb_socket_lookup_answered(struct nb_socket *socket, const struct nb_lookup_answer *answer)
+static void drop_attempts(struct nb_dial *dial)
 {
-    struct nb_dial *dial = socket->dial;
-    if (socket->state != NB_SOCKET_RESOLVING || dial->ticket != answer->ticket)
-        return;
-    memcpy(dial->candidates, answer->addresses, answer->count * sizeof *answer->addresses);
-    dial->count = answer->count;
-    if (answer->status < 0)
-        dial->lookup_failure = nb_failure_lookup(answer->status, dial->host);
-    if (!dial->holds_events)
-        emit_lookups(socket);
-    if (answer->status < 0)
-        nb_socket_close(socket, nb_failure_ref(dial->lookup_failure));
-    else
-        nb_socket_dial_next(socket);
-}
-
-/* ---- the end of a dial ---- */
-
-static void answer_connected(struct nb_socket *socket, struct nb_command *request)
-{
-    union nb_result result;
-    struct nb_texts texts;
-    memset(&result, 0, sizeof result);
-    nb_texts_init(&texts, socket->actor.loop, NB_ENDPOINTS_TEXT);
-    nb_Endpoints *ends = &result.endpoints;
-    if (request->reply.method->index == NB_METHOD_NET_CREATE_CONNECTION) {
-        result.connected.has_id = true;
-        result.connected.id = socket->name;
-        result.connected.has_endpoints = true;
-        ends = &result.connected.endpoints;
-    }
-    nb_texts_endpoints(&texts, &socket->local, &socket->remote, ends);
-    nb_reply_texts(socket->actor.loop, &request->reply, &result, &texts);
-    nb_message_dispose(socket->actor.loop, &request->message);
-}
-
-static void emit_connect(struct nb_socket *socket)
-{
-    struct nb_texts texts;
-    struct nb_event_message *event = nb_event_new(socket->account, NB_EVENT_SOCKET_CONNECT, socket->name);
-    if (!event)
-        return;
-    nb_texts_init(&texts, socket->actor.loop, NB_ENDPOINTS_TEXT);
-    nb_texts_endpoints(&texts, &socket->local, &socket->remote, &event->body.endpoints);
-    nb_event_send_texts(socket->account, event, &texts);
-    nb_event_emit(socket->account, NB_EVENT_SOCKET_READY, socket->name);
-}
-
-/* A client that does not know the id yet gets its answer before the first event, others after it. */
-static void tell_connected(struct nb_socket *socket)
-{
-    struct nb_command *request = nb_socket_next_request(socket);
-    if (socket->dial->holds_events) {
-        answer_connected(socket, request);
-        emit_lookups(socket);
-        emit_connect(socket);
-    } else {
-        emit_connect(socket);
-        answer_connected(socket, request);
+    while (dial->attempts) {
+        struct nb_attempt *attempt = dial->attempts;
+        dial->attempts = attempt->next;
+        nb_attempt_drop(attempt);
     }
 }
 
-void nb_socket_answer_held(struct nb_socket *socket, struct nb_failure *failure)
+static int open_stream(struct nb_socket *socket, int fd)
 {
-    struct nb_command *request = socket->dial->holds_events ? nb_socket_next_request(socket) : NULL;
-    if (!request)
-        return;
-    socket->dial->holds_events = false;
-    nb_reply_fail(socket->actor.loop, &request->reply,
-                  failure ? nb_failure_ref(failure) : nb_failure_socket_closed());
-    nb_message_dispose(socket->actor.loop, &request->message);
-    emit_lookups(socket);
+    nb_stream_init(&socket->stream, socket->actor.loop, &nb_socket_stream_ops, true);
+    int status = nb_stream_open(&socket->stream, fd);
+    socket->stream_in_use = status == 0;
+    if (status < 0)
+        close(fd);
+    return status;
 }
 
-void nb_socket_connected(struct nb_stream *stream, int status)
+/* There is a connection, and the stream has it. */
+static void finish_race(struct nb_dial *dial)
 {
-    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
-    if (socket->state != NB_SOCKET_CONNECTING)
-        return;
-    if (status < 0) {
-        note_failure(socket->dial, failure_of(socket, status));
-        nb_stream_close(stream); /* a handle that failed once is spent; on_closed goes on */
-        return;
-    }
-    nb_stream_take_queue(stream, &socket->dial->early);
+    struct nb_socket *socket = dial->socket;
+    nb_stream_take_queue(&socket->stream, &dial->early);
     nb_socket_touch(socket);
     nb_socket_opened(socket);
-    tell_connected(socket);
+    nb_dial_tell_connected(dial);
     nb_socket_drop_dial(socket);
     if (socket->wants_reset) {
-        nb_stream_linger_zero(stream);
+        nb_stream_linger_zero(&socket->stream);
         nb_socket_close(socket, NULL);
         return;
     }
-    nb_socket_sent(stream, 0);
+    nb_socket_sent(&socket->stream, 0);
     if (socket->is_ending)
-        nb_stream_shutdown(stream);
+        nb_stream_shutdown(&socket->stream);
+}
+
+static void on_done(struct nb_attempt *attempt, int status)
+{
+    struct nb_dial *dial = attempt->owner;
+    struct nb_endpoint remote = attempt->remote;
+    const struct nb_endpoint *told = dial->path.data ? NULL : &remote;
+    take_out(dial, attempt);
+    if (status == 0)
+        status = open_stream(dial->socket, nb_attempt_take(attempt));
+    else
+        nb_attempt_drop(attempt);
+    if (status == 0) {
+        dial->socket->remote = remote;
+        finish_race(dial);
+        return;
+    }
+    fail_attempt(dial, told, failure_of(dial, told, status));
+    proceed(dial);
+}
+
+struct nb_write_queue *nb_socket_early_writes(struct nb_socket *socket)
+{
+    return &socket->dial->early;
 }
 
 void nb_socket_drop_dial(struct nb_socket *socket)
@@ -301,9 +288,14 @@ void nb_socket_drop_dial(struct nb_socket *socket)
     if (!dial)
         return;
     socket->dial = NULL;
+    nb_lookup_end(socket->actor.loop, dial->lookup);
+    drop_attempts(dial);
+    nb_timer_finish(&dial->pace);
     nb_write_queue_finish(&dial->early);
-    nb_failure_unref(dial->lookup_failure);
-    nb_failure_unref(dial->first_failure);
+    for (unsigned i = 0; i < dial->failure_count; i++)
+        nb_failure_unref(dial->failures[i]);
+    for (unsigned i = 0; i < dial->held_count; i++)
+        nb_message_dispose(socket->actor.loop, &dial->held[i]->message);
     nb_chunk_unref(dial->chunk);
     nb_free(dial);
 }

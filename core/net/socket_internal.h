@@ -1,6 +1,6 @@
 /*
  * What the files of the socket actor share: socket.c (life), socket_connect.c, socket_descriptor.c, socket_flow.c,
- * socket_write.c, socket_info.c.
+ * socket_write.c, socket_info.c ...
  */
 #ifndef NB_SOCKET_INTERNAL_H
 #define NB_SOCKET_INTERNAL_H
@@ -91,16 +91,18 @@ void nb_socket_touch(struct nb_socket *socket);
 /* ms; a failure is to be thrown; NULL: taken. */
 struct nb_failure *nb_socket_set_timeout(struct nb_socket *socket, double timeout);
 
-/* ---- socket_connect.c: options and commands; socket_dial.c: the attempts ---- */
+/* ---- socket_dial.h: the way to a connection ---- */
 
-void nb_socket_connected(struct nb_stream *stream, int status);
+struct nb_lookup_answer;
 void nb_socket_lookup_answered(struct nb_socket *socket, const struct nb_lookup_answer *answer);
 
-/* After the stream of a candidate that failed has closed: the next one. */
-void nb_socket_dial_next(struct nb_socket *socket);
+/* Gives up what is under way; NULL is fine. */
 void nb_socket_drop_dial(struct nb_socket *socket);
 
-/* Answers a creation whose id the client does not know, with the failure (NULL: closed), then tells of the lookup. Once. */
+/* What is written before there is a connection; only while connecting. */
+struct nb_write_queue *nb_socket_early_writes(struct nb_socket *socket);
+
+/* Answers a creation whose id the client does not know, with the failure (NULL: closed), then tells of what has happened. Once. */
 void nb_socket_answer_held(struct nb_socket *socket, struct nb_failure *failure);
 
 /* ---- socket_info.c ---- */

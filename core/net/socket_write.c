@@ -84,8 +84,8 @@ static int queue_to_stream(struct nb_socket *socket, struct nb_bytes bytes)
 
 static int queue_to_dial(struct nb_socket *socket, struct nb_bytes bytes)
 {
-    int status = nb_write_queue_share(&socket->dial->early, bytes);
-    nb_write_queue_settle(&socket->dial->early);
+    int status = nb_write_queue_share(nb_socket_early_writes(socket), bytes);
+    nb_write_queue_settle(nb_socket_early_writes(socket));
     return status;
 }
 

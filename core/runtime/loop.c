@@ -20,6 +20,12 @@ static void append(struct nb_loop *loop, struct nb_message *message)
     loop->newest = &message->next;
 }
 
+static void put_in_inbox(struct nb_loop *home, struct nb_message *message)
+{
+    if (nb_inbox_put(&home->inbox, message))
+        uv_async_send(&home->bell);
+}
+
 void nb_send(struct nb_loop *loop, struct nb_actor_id to, struct nb_message *message)
 {
     message->to = to;
@@ -27,9 +33,13 @@ void nb_send(struct nb_loop *loop, struct nb_actor_id to, struct nb_message *mes
         append(loop, message);
         return;
     }
-    struct nb_loop *home = &loop->runtime->loops[to.loop];
-    if (nb_inbox_put(&home->inbox, message))
-        uv_async_send(&home->bell);
+    put_in_inbox(&loop->runtime->loops[to.loop], message);
+}
+
+void nb_send_from_outside(struct nb_loop *home, struct nb_actor_id to, struct nb_message *message)
+{
+    message->to = to;
+    put_in_inbox(home, message);
 }
 
 struct nb_actor *nb_loop_find(struct nb_loop *loop, struct nb_actor_id id)

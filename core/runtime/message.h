@@ -52,4 +52,10 @@ void nb_message_dispose(struct nb_loop *loop, struct nb_message *message);
  */
 void nb_send(struct nb_loop *loop, struct nb_actor_id to, struct nb_message *message);
 
+/*
+ * The same from a thread that runs no loop, to an actor of this one, which must
+ * not end meanwhile. The message was made on that loop.
+ */
+void nb_send_from_outside(struct nb_loop *home, struct nb_actor_id to, struct nb_message *message);
+
 #endif

@@ -126,6 +126,18 @@ PB_BIND(nb_SocketInfo, nb_SocketInfo, 2)
 PB_BIND(nb_Lookup, nb_Lookup, 2)
 
 
+PB_BIND(nb_LookupRequest, nb_LookupRequest, AUTO)
+
+
+PB_BIND(nb_LookupResult, nb_LookupResult, 2)
+
+
+PB_BIND(nb_LookupAddress, nb_LookupAddress, AUTO)
+
+
+PB_BIND(nb_ConnectionAttempt, nb_ConnectionAttempt, 2)
+
+
 PB_BIND(nb_Data, nb_Data, AUTO)
 
 

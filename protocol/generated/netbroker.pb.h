@@ -83,6 +83,8 @@ typedef struct _nb_Limits {
     uint64_t write_window; /* bytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW */
     bool has_session_write_window;
     uint64_t session_write_window; /* the same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW */
+    bool has_max_lookups;
+    uint64_t max_lookups; /* names that the broker looks up for the session at a time; 4096. ERR_NB_LIMIT */
 } nb_Limits;
 
 /* Who the kernel says is at the other end of a Unix socket, at the moment of its connect. */
@@ -134,6 +136,8 @@ typedef struct _nb_SessionInfo {
     uint64_t fds_received; /* descriptors from the client (feature fds): the ordinal of the next */
     bool has_block_lists;
     uint32_t block_lists; /* ids of block lists */
+    bool has_lookups;
+    uint32_t lookups; /* names that the broker looks up for it */
 } nb_SessionInfo;
 
 /* How many events to fetch, and how long to wait for one. */
@@ -178,6 +182,7 @@ typedef struct _nb_Error {
     uint32_t msgid; /* session.error */
     bool has_fatal;
     bool fatal; /* session.error: the connection closes after this */
+    struct nb_slice errors; /* AggregateError: why each address failed; code is that of the first, message is empty, as in Node */
 } nb_Error;
 
 /* Both ends of a TCP connection; empty for a Unix socket. */
@@ -268,6 +273,12 @@ typedef struct _nb_SocketConnect {
     nb_OnRead onread; /* as in socket.create */
     bool has_block_list;
     uint64_t block_list; /* as in socket.create, and instead of it */
+    bool has_lookup;
+    bool lookup; /* the client looks the host up: lookupRequest; needs an id of its choice; default false */
+    bool has_auto_select_family;
+    bool auto_select_family; /* tries all addresses of the host, the families in turn; false: only the first one; default true */
+    bool has_auto_select_family_attempt_timeout;
+    int32_t auto_select_family_attempt_timeout; /* milliseconds after which the next address is tried too, 1 or more, at least 10 in effect; default 250 */
 } nb_SocketConnect;
 
 /* What to bind: the socket is then connected from there, or listened on, and not to a Unix path. */
@@ -451,6 +462,43 @@ typedef struct _nb_Lookup {
     int32_t family; /* 4 or 6 */
     struct nb_slice host; /* the name that was asked for */
 } nb_Lookup;
+
+/* What to look up: for getaddrinfo, or what the client has in its place. */
+typedef struct _nb_LookupRequest {
+    struct nb_slice host; /* the name */
+    bool has_family;
+    int32_t family; /* as in connect */
+    bool has_hints;
+    int32_t hints; /* as in connect; AI_ADDRCONFIG where it said neither family nor hints */
+    bool has_all;
+    bool all; /* all addresses are wanted; else only the first one counts */
+} nb_LookupRequest;
+
+/* The address of a host, or several, or why there is none. */
+typedef struct _nb_LookupResult {
+    struct nb_slice address; /* an IP address */
+    bool has_family;
+    int32_t family; /* of the address: 4 or 6; default: what it is */
+    struct nb_slice addresses; /* instead of address; 16 at most count */
+    bool has_error;
+    nb_Error error; /* the host was not found; becomes the error of the connect */
+} nb_LookupResult;
+
+typedef struct _nb_LookupAddress {
+    struct nb_slice address; /* an IP address */
+    bool has_family;
+    int32_t family; /* of the address: 4 or 6; default: what it is */
+} nb_LookupAddress;
+
+typedef struct _nb_ConnectionAttempt {
+    struct nb_slice address; /* an IP address, or the path of a Unix socket */
+    bool has_port;
+    uint32_t port; /* of the peer; absent for a path */
+    bool has_family;
+    int32_t family; /* 4 or 6; absent for a path */
+    bool has_error;
+    nb_Error error; /* connectionAttemptFailed: why */
+} nb_ConnectionAttempt;
 
 typedef struct _nb_Data {
     struct nb_slice data; /* what the peer sent, in its order; text after socket.setEncoding */
@@ -657,14 +705,14 @@ extern "C" {
 #define nb_Program_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_default                    {false, 0, false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_default                  {false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_default, {{NULL}, NULL}, false, nb_Peer_init_default}
-#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_default                     {false, 0, false, 0, false, 0}
 #define nb_Describe_init_default                 {{{NULL}, NULL}}
-#define nb_SessionInfo_init_default              {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_SessionInfo_init_default              {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Poll_init_default                     {false, 0, false, 0}
 #define nb_SessionClose_init_default             {false, 0}
 #define nb_Closing_init_default                  {{{NULL}, NULL}, false, 0}
-#define nb_Error_init_default                    {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0}
+#define nb_Error_init_default                    {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0, {{NULL}, NULL}}
 #define nb_CreateConnection_init_default         {false, nb_SocketCreate_init_default, false, nb_SocketConnect_init_default}
 #define nb_Connected_init_default                {false, 0, false, nb_Endpoints_init_default}
 #define nb_Endpoints_init_default                {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
@@ -676,7 +724,7 @@ extern "C" {
 #define nb_OnRead_init_default                   {false, 0}
 #define nb_SocketCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, false, nb_SocketOptions_init_default}
 #define nb_Created_init_default                  {false, 0}
-#define nb_SocketConnect_init_default            {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0}
+#define nb_SocketConnect_init_default            {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_default, false, 0, false, 0, false, 0, false, 0}
 #define nb_SocketBind_init_default               {{{NULL}, NULL}, false, 0, false, 0, false, 0}
 #define nb_SocketWrite_init_default              {{{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Written_init_default                  {false, 0}
@@ -692,6 +740,10 @@ extern "C" {
 #define nb_SetTimeout_init_default               {false, 0}
 #define nb_SocketInfo_init_default               {{{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_Endpoints_init_default, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define nb_Lookup_init_default                   {false, nb_Error_init_default, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
+#define nb_LookupRequest_init_default            {{{NULL}, NULL}, false, 0, false, 0, false, 0}
+#define nb_LookupResult_init_default             {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, nb_Error_init_default}
+#define nb_LookupAddress_init_default            {{{NULL}, NULL}, false, 0}
+#define nb_ConnectionAttempt_init_default        {{{NULL}, NULL}, false, 0, false, 0, false, nb_Error_init_default}
 #define nb_Data_init_default                     {{{NULL}, NULL}}
 #define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0}
 #define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_default}
@@ -722,14 +774,14 @@ extern "C" {
 #define nb_Program_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_zero                       {false, 0, false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_zero                     {false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_zero, {{NULL}, NULL}, false, nb_Peer_init_zero}
-#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_zero                        {false, 0, false, 0, false, 0}
 #define nb_Describe_init_zero                    {{{NULL}, NULL}}
-#define nb_SessionInfo_init_zero                 {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_SessionInfo_init_zero                 {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Poll_init_zero                        {false, 0, false, 0}
 #define nb_SessionClose_init_zero                {false, 0}
 #define nb_Closing_init_zero                     {{{NULL}, NULL}, false, 0}
-#define nb_Error_init_zero                       {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0}
+#define nb_Error_init_zero                       {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0, {{NULL}, NULL}}
 #define nb_CreateConnection_init_zero            {false, nb_SocketCreate_init_zero, false, nb_SocketConnect_init_zero}
 #define nb_Connected_init_zero                   {false, 0, false, nb_Endpoints_init_zero}
 #define nb_Endpoints_init_zero                   {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
@@ -741,7 +793,7 @@ extern "C" {
 #define nb_OnRead_init_zero                      {false, 0}
 #define nb_SocketCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, {{NULL}, NULL}, false, 0, false, 0, {{NULL}, NULL}, false, 0, false, 0, false, nb_SocketOptions_init_zero}
 #define nb_Created_init_zero                     {false, 0}
-#define nb_SocketConnect_init_zero               {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0}
+#define nb_SocketConnect_init_zero               {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_OnRead_init_zero, false, 0, false, 0, false, 0, false, 0}
 #define nb_SocketBind_init_zero                  {{{NULL}, NULL}, false, 0, false, 0, false, 0}
 #define nb_SocketWrite_init_zero                 {{{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Written_init_zero                     {false, 0}
@@ -757,6 +809,10 @@ extern "C" {
 #define nb_SetTimeout_init_zero                  {false, 0}
 #define nb_SocketInfo_init_zero                  {{{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_Endpoints_init_zero, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define nb_Lookup_init_zero                      {false, nb_Error_init_zero, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
+#define nb_LookupRequest_init_zero               {{{NULL}, NULL}, false, 0, false, 0, false, 0}
+#define nb_LookupResult_init_zero                {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, false, nb_Error_init_zero}
+#define nb_LookupAddress_init_zero               {{{NULL}, NULL}, false, 0}
+#define nb_ConnectionAttempt_init_zero           {{{NULL}, NULL}, false, 0, false, 0, false, nb_Error_init_zero}
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
 #define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0}
 #define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_zero}
@@ -814,6 +870,7 @@ extern "C" {
 #define nb_Limits_read_window_tag                17
 #define nb_Limits_write_window_tag               18
 #define nb_Limits_session_write_window_tag       19
+#define nb_Limits_max_lookups_tag                20
 #define nb_Peer_uid_tag                          1
 #define nb_Peer_gid_tag                          2
 #define nb_Peer_pid_tag                          3
@@ -833,6 +890,7 @@ extern "C" {
 #define nb_SessionInfo_frames_out_tag            7
 #define nb_SessionInfo_fds_received_tag          8
 #define nb_SessionInfo_block_lists_tag           9
+#define nb_SessionInfo_lookups_tag               10
 #define nb_Poll_max_tag                          1
 #define nb_Poll_wait_tag                         2
 #define nb_SessionClose_if_idle_tag              1
@@ -853,6 +911,7 @@ extern "C" {
 #define nb_Error_target_tag                      13
 #define nb_Error_msgid_tag                       14
 #define nb_Error_fatal_tag                       15
+#define nb_Error_errors_tag                      16
 #define nb_Endpoints_local_address_tag           1
 #define nb_Endpoints_local_port_tag              2
 #define nb_Endpoints_local_family_tag            3
@@ -887,6 +946,9 @@ extern "C" {
 #define nb_SocketConnect_timeout_tag             11
 #define nb_SocketConnect_onread_tag              12
 #define nb_SocketConnect_block_list_tag          13
+#define nb_SocketConnect_lookup_tag              14
+#define nb_SocketConnect_auto_select_family_tag  15
+#define nb_SocketConnect_auto_select_family_attempt_timeout_tag 16
 #define nb_SocketBind_host_tag                   1
 #define nb_SocketBind_port_tag                   2
 #define nb_SocketBind_ipv6_only_tag              3
@@ -956,6 +1018,20 @@ extern "C" {
 #define nb_Lookup_address_tag                    2
 #define nb_Lookup_family_tag                     3
 #define nb_Lookup_host_tag                       4
+#define nb_LookupRequest_host_tag                1
+#define nb_LookupRequest_family_tag              2
+#define nb_LookupRequest_hints_tag               3
+#define nb_LookupRequest_all_tag                 4
+#define nb_LookupResult_address_tag              1
+#define nb_LookupResult_family_tag               2
+#define nb_LookupResult_addresses_tag            3
+#define nb_LookupResult_error_tag                4
+#define nb_LookupAddress_address_tag             1
+#define nb_LookupAddress_family_tag              2
+#define nb_ConnectionAttempt_address_tag         1
+#define nb_ConnectionAttempt_port_tag            2
+#define nb_ConnectionAttempt_family_tag          3
+#define nb_ConnectionAttempt_error_tag           4
 #define nb_Data_data_tag                         1
 #define nb_SocketClosed_had_error_tag            1
 #define nb_SocketClosed_bytes_read_tag           2
@@ -1093,7 +1169,8 @@ X(a, STATIC,   OPTIONAL, UINT64,   max_fds_per_frame,  15) \
 X(a, STATIC,   OPTIONAL, UINT64,   max_fds_unclaimed,  16) \
 X(a, STATIC,   OPTIONAL, UINT64,   read_window,      17) \
 X(a, STATIC,   OPTIONAL, UINT64,   write_window,     18) \
-X(a, STATIC,   OPTIONAL, UINT64,   session_write_window,  19)
+X(a, STATIC,   OPTIONAL, UINT64,   session_write_window,  19) \
+X(a, STATIC,   OPTIONAL, UINT64,   max_lookups,      20)
 #define nb_Limits_CALLBACK NULL
 #define nb_Limits_DEFAULT NULL
 
@@ -1119,7 +1196,8 @@ X(a, STATIC,   OPTIONAL, UINT64,   unflushed,         5) \
 X(a, STATIC,   OPTIONAL, UINT64,   frames_in,         6) \
 X(a, STATIC,   OPTIONAL, UINT64,   frames_out,        7) \
 X(a, STATIC,   OPTIONAL, UINT64,   fds_received,      8) \
-X(a, STATIC,   OPTIONAL, UINT32,   block_lists,       9)
+X(a, STATIC,   OPTIONAL, UINT32,   block_lists,       9) \
+X(a, STATIC,   OPTIONAL, UINT32,   lookups,          10)
 #define nb_SessionInfo_CALLBACK NULL
 #define nb_SessionInfo_DEFAULT NULL
 
@@ -1156,7 +1234,8 @@ X(a, STATIC,   REPEATED, UINT32,   supported,        11) \
 X(a, CALLBACK, OPTIONAL, STRING,   method,           12) \
 X(a, STATIC,   OPTIONAL, UINT64,   target,           13) \
 X(a, STATIC,   OPTIONAL, UINT32,   msgid,            14) \
-X(a, STATIC,   OPTIONAL, BOOL,     fatal,            15)
+X(a, STATIC,   OPTIONAL, BOOL,     fatal,            15) \
+X(a, CALLBACK, OPTIONAL, BYTES,    errors,           16)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_Error_CALLBACK nb_slice_field
 #define nb_Error_DEFAULT NULL
@@ -1265,7 +1344,10 @@ X(a, STATIC,   OPTIONAL, BOOL,     keep_alive,        9) \
 X(a, STATIC,   OPTIONAL, DOUBLE,   keep_alive_initial_delay,  10) \
 X(a, STATIC,   OPTIONAL, DOUBLE,   timeout,          11) \
 X(a, STATIC,   OPTIONAL, MESSAGE,  onread,           12) \
-X(a, STATIC,   OPTIONAL, UINT64,   block_list,       13)
+X(a, STATIC,   OPTIONAL, UINT64,   block_list,       13) \
+X(a, STATIC,   OPTIONAL, BOOL,     lookup,           14) \
+X(a, STATIC,   OPTIONAL, BOOL,     auto_select_family,  15) \
+X(a, STATIC,   OPTIONAL, INT32,    auto_select_family_attempt_timeout,  16)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_SocketConnect_CALLBACK nb_slice_field
 #define nb_SocketConnect_DEFAULT NULL
@@ -1391,6 +1473,42 @@ extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const p
 #define nb_Lookup_CALLBACK nb_slice_field
 #define nb_Lookup_DEFAULT NULL
 #define nb_Lookup_err_MSGTYPE nb_Error
+
+#define nb_LookupRequest_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   host,              1) \
+X(a, STATIC,   OPTIONAL, INT32,    family,            2) \
+X(a, STATIC,   OPTIONAL, INT32,    hints,             3) \
+X(a, STATIC,   OPTIONAL, BOOL,     all,               4)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_LookupRequest_CALLBACK nb_slice_field
+#define nb_LookupRequest_DEFAULT NULL
+
+#define nb_LookupResult_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   address,           1) \
+X(a, STATIC,   OPTIONAL, INT32,    family,            2) \
+X(a, CALLBACK, OPTIONAL, BYTES,    addresses,         3) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  error,             4)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_LookupResult_CALLBACK nb_slice_field
+#define nb_LookupResult_DEFAULT NULL
+#define nb_LookupResult_error_MSGTYPE nb_Error
+
+#define nb_LookupAddress_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   address,           1) \
+X(a, STATIC,   OPTIONAL, INT32,    family,            2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_LookupAddress_CALLBACK nb_slice_field
+#define nb_LookupAddress_DEFAULT NULL
+
+#define nb_ConnectionAttempt_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   address,           1) \
+X(a, STATIC,   OPTIONAL, UINT32,   port,              2) \
+X(a, STATIC,   OPTIONAL, INT32,    family,            3) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  error,             4)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_ConnectionAttempt_CALLBACK nb_slice_field
+#define nb_ConnectionAttempt_DEFAULT NULL
+#define nb_ConnectionAttempt_error_MSGTYPE nb_Error
 
 #define nb_Data_FIELDLIST(X, a) \
 X(a, CALLBACK, OPTIONAL, BYTES,    data,              1)
@@ -1624,6 +1742,10 @@ extern const pb_msgdesc_t nb_SetNoDelay_msg;
 extern const pb_msgdesc_t nb_SetTimeout_msg;
 extern const pb_msgdesc_t nb_SocketInfo_msg;
 extern const pb_msgdesc_t nb_Lookup_msg;
+extern const pb_msgdesc_t nb_LookupRequest_msg;
+extern const pb_msgdesc_t nb_LookupResult_msg;
+extern const pb_msgdesc_t nb_LookupAddress_msg;
+extern const pb_msgdesc_t nb_ConnectionAttempt_msg;
 extern const pb_msgdesc_t nb_Data_msg;
 extern const pb_msgdesc_t nb_SocketClosed_msg;
 extern const pb_msgdesc_t nb_ServerCreate_msg;
@@ -1691,6 +1813,10 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_SetTimeout_fields &nb_SetTimeout_msg
 #define nb_SocketInfo_fields &nb_SocketInfo_msg
 #define nb_Lookup_fields &nb_Lookup_msg
+#define nb_LookupRequest_fields &nb_LookupRequest_msg
+#define nb_LookupResult_fields &nb_LookupResult_msg
+#define nb_LookupAddress_fields &nb_LookupAddress_msg
+#define nb_ConnectionAttempt_fields &nb_ConnectionAttempt_msg
 #define nb_Data_fields &nb_Data_msg
 #define nb_SocketClosed_fields &nb_SocketClosed_msg
 #define nb_ServerCreate_fields &nb_ServerCreate_msg
@@ -1739,6 +1865,10 @@ extern const pb_msgdesc_t nb_Match_msg;
 /* nb_SetEncoding_size depends on runtime parameters */
 /* nb_SocketInfo_size depends on runtime parameters */
 /* nb_Lookup_size depends on runtime parameters */
+/* nb_LookupRequest_size depends on runtime parameters */
+/* nb_LookupResult_size depends on runtime parameters */
+/* nb_LookupAddress_size depends on runtime parameters */
+/* nb_ConnectionAttempt_size depends on runtime parameters */
 /* nb_Data_size depends on runtime parameters */
 /* nb_ServerListen_size depends on runtime parameters */
 /* nb_ServerInfo_size depends on runtime parameters */
@@ -1765,7 +1895,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_Credit_size                           11
 #define nb_Flushed_size                          11
 #define nb_IpVersion_size                        6
-#define nb_Limits_size                           213
+#define nb_Limits_size                           225
 #define nb_Nothing_size                          0
 #define nb_OnRead_size                           6
 #define nb_Peer_size                             18
@@ -1774,7 +1904,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_ServerHandle_size                     22
 #define nb_ServerSet_size                        6
 #define nb_SessionClose_size                     2
-#define nb_SessionInfo_size                      79
+#define nb_SessionInfo_size                      85
 #define nb_SetKeepAlive_size                     31
 #define nb_SetNoDelay_size                       2
 #define nb_SetTimeout_size                       9

@@ -76,13 +76,14 @@ static const struct nb_field fields_of_Limits[] = {
     {.name = "readWindow", .label = "readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, read_window), .has_offset = OFFSET(Limits, has_read_window)},
     {.name = "writeWindow", .label = "writeWindow", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, write_window), .has_offset = OFFSET(Limits, has_write_window)},
     {.name = "sessionWriteWindow", .label = "sessionWriteWindow", .name_length = 18, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, session_write_window), .has_offset = OFFSET(Limits, has_session_write_window)},
+    {.name = "maxLookups", .label = "maxLookups", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_lookups), .has_offset = OFFSET(Limits, has_max_lookups)},
 };
 
 const struct nb_shape nb_shape_Limits = {
     .name = "Limits",
     .fields = fields_of_Limits,
     .size = sizeof(nb_Limits),
-    .field_count = 19,
+    .field_count = 20,
 };
 
 static const struct nb_field fields_of_Peer[] = {
@@ -135,13 +136,14 @@ static const struct nb_field fields_of_SessionInfo[] = {
     {.name = "framesOut", .label = "framesOut", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, frames_out), .has_offset = OFFSET(SessionInfo, has_frames_out)},
     {.name = "fdsReceived", .label = "fdsReceived", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(SessionInfo, fds_received), .has_offset = OFFSET(SessionInfo, has_fds_received)},
     {.name = "blockLists", .label = "blockLists", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, block_lists), .has_offset = OFFSET(SessionInfo, has_block_lists)},
+    {.name = "lookups", .label = "lookups", .name_length = 7, .type = NB_FIELD_UINT32, .offset = OFFSET(SessionInfo, lookups), .has_offset = OFFSET(SessionInfo, has_lookups)},
 };
 
 const struct nb_shape nb_shape_SessionInfo = {
     .name = "SessionInfo",
     .fields = fields_of_SessionInfo,
     .size = sizeof(nb_SessionInfo),
-    .field_count = 9,
+    .field_count = 10,
 };
 
 static const struct nb_field fields_of_Poll[] = {
@@ -195,13 +197,14 @@ static const struct nb_field fields_of_Error[] = {
     {.name = "target", .label = "target", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(Error, target), .has_offset = OFFSET(Error, has_target)},
     {.name = "msgid", .label = "msgid", .name_length = 5, .type = NB_FIELD_UINT32, .offset = OFFSET(Error, msgid), .has_offset = OFFSET(Error, has_msgid)},
     {.name = "fatal", .label = "fatal", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(Error, fatal), .has_offset = OFFSET(Error, has_fatal)},
+    {.name = "errors", .label = "errors", .name_length = 6, .type = NB_FIELD_ANY, .offset = OFFSET(Error, errors), .has_offset = NB_NO_HAS},
 };
 
 const struct nb_shape nb_shape_Error = {
     .name = "Error",
     .fields = fields_of_Error,
     .size = sizeof(nb_Error),
-    .field_count = 15,
+    .field_count = 16,
 };
 
 static const struct nb_field fields_of_OnRead[] = {
@@ -276,13 +279,16 @@ static const struct nb_field fields_of_SocketConnect[] = {
     {.name = "timeout", .label = "msecs", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketConnect, timeout), .has_offset = OFFSET(SocketConnect, has_timeout)},
     {.name = "onread", .label = "options.onread", .name_length = 6, .type = NB_FIELD_MESSAGE, .offset = OFFSET(SocketConnect, onread), .has_offset = OFFSET(SocketConnect, has_onread), .shape = &nb_shape_OnRead},
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketConnect, block_list), .has_offset = OFFSET(SocketConnect, has_block_list)},
+    {.name = "lookup", .label = "options.lookup", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketConnect, lookup), .has_offset = OFFSET(SocketConnect, has_lookup)},
+    {.name = "autoSelectFamily", .label = "options.autoSelectFamily", .name_length = 16, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketConnect, auto_select_family), .has_offset = OFFSET(SocketConnect, has_auto_select_family)},
+    {.name = "autoSelectFamilyAttemptTimeout", .label = "options.autoSelectFamilyAttemptTimeout", .name_length = 30, .type = NB_FIELD_INT32, .offset = OFFSET(SocketConnect, auto_select_family_attempt_timeout), .has_offset = OFFSET(SocketConnect, has_auto_select_family_attempt_timeout)},
 };
 
 const struct nb_shape nb_shape_SocketConnect = {
     .name = "SocketConnect",
     .fields = fields_of_SocketConnect,
     .size = sizeof(nb_SocketConnect),
-    .field_count = 13,
+    .field_count = 16,
 };
 
 static const struct nb_field fields_of_CreateConnection[] = {
@@ -311,6 +317,9 @@ static const struct nb_field fields_of_CreateConnection[] = {
     {.name = "keepAlive", .label = "options.keepAlive", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, connect.keep_alive), .has_offset = OFFSET(CreateConnection, connect.has_keep_alive)},
     {.name = "keepAliveInitialDelay", .label = "options.keepAliveInitialDelay", .name_length = 21, .type = NB_FIELD_DOUBLE, .offset = OFFSET(CreateConnection, connect.keep_alive_initial_delay), .has_offset = OFFSET(CreateConnection, connect.has_keep_alive_initial_delay)},
     {.name = "timeout", .label = "msecs", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(CreateConnection, connect.timeout), .has_offset = OFFSET(CreateConnection, connect.has_timeout)},
+    {.name = "lookup", .label = "options.lookup", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, connect.lookup), .has_offset = OFFSET(CreateConnection, connect.has_lookup)},
+    {.name = "autoSelectFamily", .label = "options.autoSelectFamily", .name_length = 16, .type = NB_FIELD_BOOL, .offset = OFFSET(CreateConnection, connect.auto_select_family), .has_offset = OFFSET(CreateConnection, connect.has_auto_select_family)},
+    {.name = "autoSelectFamilyAttemptTimeout", .label = "options.autoSelectFamilyAttemptTimeout", .name_length = 30, .type = NB_FIELD_INT32, .offset = OFFSET(CreateConnection, connect.auto_select_family_attempt_timeout), .has_offset = OFFSET(CreateConnection, connect.has_auto_select_family_attempt_timeout)},
 };
 
 static const uint16_t inlines_of_CreateConnection[] = {OFFSET(CreateConnection, has_create), OFFSET(CreateConnection, has_connect)};
@@ -319,7 +328,7 @@ const struct nb_shape nb_shape_CreateConnection = {
     .name = "CreateConnection",
     .fields = fields_of_CreateConnection,
     .size = sizeof(nb_CreateConnection),
-    .field_count = 25,
+    .field_count = 28,
     .inlines = inlines_of_CreateConnection,
     .inline_count = 2,
 };
@@ -622,6 +631,60 @@ const struct nb_shape nb_shape_Lookup = {
     .name = "Lookup",
     .fields = fields_of_Lookup,
     .size = sizeof(nb_Lookup),
+    .field_count = 4,
+};
+
+static const struct nb_field fields_of_LookupRequest[] = {
+    {.name = "host", .label = "host", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(LookupRequest, host), .has_offset = NB_NO_HAS},
+    {.name = "family", .label = "family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(LookupRequest, family), .has_offset = OFFSET(LookupRequest, has_family)},
+    {.name = "hints", .label = "hints", .name_length = 5, .type = NB_FIELD_INT32, .offset = OFFSET(LookupRequest, hints), .has_offset = OFFSET(LookupRequest, has_hints)},
+    {.name = "all", .label = "all", .name_length = 3, .type = NB_FIELD_BOOL, .offset = OFFSET(LookupRequest, all), .has_offset = OFFSET(LookupRequest, has_all)},
+};
+
+const struct nb_shape nb_shape_LookupRequest = {
+    .name = "LookupRequest",
+    .fields = fields_of_LookupRequest,
+    .size = sizeof(nb_LookupRequest),
+    .field_count = 4,
+};
+
+static const struct nb_field fields_of_LookupResult[] = {
+    {.name = "address", .label = "address", .name_length = 7, .type = NB_FIELD_TEXT, .offset = OFFSET(LookupResult, address), .has_offset = NB_NO_HAS},
+    {.name = "family", .label = "family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(LookupResult, family), .has_offset = OFFSET(LookupResult, has_family)},
+    {.name = "addresses", .label = "addresses", .name_length = 9, .type = NB_FIELD_ANY, .offset = OFFSET(LookupResult, addresses), .has_offset = NB_NO_HAS},
+    {.name = "error", .label = "error", .name_length = 5, .type = NB_FIELD_MESSAGE, .offset = OFFSET(LookupResult, error), .has_offset = OFFSET(LookupResult, has_error), .shape = &nb_shape_Error},
+};
+
+const struct nb_shape nb_shape_LookupResult = {
+    .name = "LookupResult",
+    .fields = fields_of_LookupResult,
+    .size = sizeof(nb_LookupResult),
+    .field_count = 4,
+};
+
+static const struct nb_field fields_of_LookupAddress[] = {
+    {.name = "address", .label = "address", .name_length = 7, .type = NB_FIELD_TEXT, .offset = OFFSET(LookupAddress, address), .has_offset = NB_NO_HAS},
+    {.name = "family", .label = "family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(LookupAddress, family), .has_offset = OFFSET(LookupAddress, has_family)},
+};
+
+const struct nb_shape nb_shape_LookupAddress = {
+    .name = "LookupAddress",
+    .fields = fields_of_LookupAddress,
+    .size = sizeof(nb_LookupAddress),
+    .field_count = 2,
+};
+
+static const struct nb_field fields_of_ConnectionAttempt[] = {
+    {.name = "address", .label = "address", .name_length = 7, .type = NB_FIELD_BYTE_STRING, .offset = OFFSET(ConnectionAttempt, address), .has_offset = NB_NO_HAS},
+    {.name = "port", .label = "port", .name_length = 4, .type = NB_FIELD_UINT32, .offset = OFFSET(ConnectionAttempt, port), .has_offset = OFFSET(ConnectionAttempt, has_port)},
+    {.name = "family", .label = "family", .name_length = 6, .type = NB_FIELD_INT32, .offset = OFFSET(ConnectionAttempt, family), .has_offset = OFFSET(ConnectionAttempt, has_family)},
+    {.name = "error", .label = "error", .name_length = 5, .type = NB_FIELD_MESSAGE, .offset = OFFSET(ConnectionAttempt, error), .has_offset = OFFSET(ConnectionAttempt, has_error), .shape = &nb_shape_Error},
+};
+
+const struct nb_shape nb_shape_ConnectionAttempt = {
+    .name = "ConnectionAttempt",
+    .fields = fields_of_ConnectionAttempt,
+    .size = sizeof(nb_ConnectionAttempt),
     .field_count = 4,
 };
 
@@ -1008,32 +1071,33 @@ const struct nb_method nb_methods[] = {
     {.name = "socket.unref", .name_length = 12, .number = 46, .index = 30, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
     {.name = "socket.address", .name_length = 14, .number = 47, .index = 31, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
     {.name = "socket.info", .name_length = 11, .number = 48, .index = 32, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
-    {.name = "socket.release", .name_length = 14, .number = 54, .index = 33, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.create", .name_length = 13, .number = 64, .index = 34, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
-    {.name = "server.listen", .name_length = 13, .number = 65, .index = 35, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
-    {.name = "server.close", .name_length = 12, .number = 66, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.address", .name_length = 14, .number = 67, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 38, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
-    {.name = "server.set", .name_length = 10, .number = 69, .index = 39, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
-    {.name = "server.ref", .name_length = 10, .number = 70, .index = 40, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.unref", .name_length = 12, .number = 71, .index = 41, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.info", .name_length = 11, .number = 72, .index = 42, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
-    {.name = "server.release", .name_length = 14, .number = 73, .index = 43, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 44, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
-    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 45, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 46, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
-    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 47, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
-    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
-    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
-    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
-    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 52, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
-    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 53, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
-    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 54, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 55, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
-    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 56, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
-    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 57, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
-    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 58, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
+    {.name = "socket.lookupResult", .name_length = 19, .number = 49, .index = 33, .target = NB_TARGET_SOCKET, .params = &nb_shape_LookupResult, .result = &nb_shape_Nothing},
+    {.name = "socket.release", .name_length = 14, .number = 54, .index = 34, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.create", .name_length = 13, .number = 64, .index = 35, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
+    {.name = "server.listen", .name_length = 13, .number = 65, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
+    {.name = "server.close", .name_length = 12, .number = 66, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.address", .name_length = 14, .number = 67, .index = 38, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 39, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
+    {.name = "server.set", .name_length = 10, .number = 69, .index = 40, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
+    {.name = "server.ref", .name_length = 10, .number = 70, .index = 41, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.unref", .name_length = 12, .number = 71, .index = 42, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.info", .name_length = 11, .number = 72, .index = 43, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
+    {.name = "server.release", .name_length = 14, .number = 73, .index = 44, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 45, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
+    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 46, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 47, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
+    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
+    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
+    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
+    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
+    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 53, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
+    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 54, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
+    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 55, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 56, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
+    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 57, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
+    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 58, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
+    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 59, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
 };
 
 const struct nb_event nb_events[] = {
@@ -1041,20 +1105,24 @@ const struct nb_event nb_events[] = {
     {.name = "session.idle", .name_length = 12, .number = 129, .index = 1, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254session.idle\222")},
     {.name = "session.closing", .name_length = 15, .number = 130, .index = 2, .body = &nb_shape_Closing, .prefix = SLICE("\223\002\257session.closing\222")},
     {.name = "socket.lookup", .name_length = 13, .number = 160, .index = 3, .body = &nb_shape_Lookup, .prefix = SLICE("\223\002\255socket.lookup\222")},
-    {.name = "socket.connect", .name_length = 14, .number = 162, .index = 4, .body = &nb_shape_Endpoints, .prefix = SLICE("\223\002\256socket.connect\222")},
-    {.name = "socket.ready", .name_length = 12, .number = 163, .index = 5, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254socket.ready\222")},
-    {.name = "socket.data", .name_length = 11, .number = 164, .index = 6, .hot = true, .body = &nb_shape_Data, .prefix = SLICE("\223\002\253socket.data\222")},
-    {.name = "socket.drain", .name_length = 12, .number = 165, .index = 7, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254socket.drain\222")},
-    {.name = "socket.flushed", .name_length = 14, .number = 166, .index = 8, .hot = true, .feature = "flow", .body = &nb_shape_Flushed, .prefix = SLICE("\223\002\256socket.flushed\222")},
-    {.name = "socket.end", .name_length = 10, .number = 167, .index = 9, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\252socket.end\222")},
-    {.name = "socket.timeout", .name_length = 14, .number = 168, .index = 10, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\256socket.timeout\222")},
-    {.name = "socket.error", .name_length = 12, .number = 169, .index = 11, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254socket.error\222")},
-    {.name = "socket.close", .name_length = 12, .number = 170, .index = 12, .body = &nb_shape_SocketClosed, .prefix = SLICE("\223\002\254socket.close\222")},
-    {.name = "server.listening", .name_length = 16, .number = 192, .index = 13, .body = &nb_shape_Address, .prefix = SLICE("\223\002\260server.listening\222")},
-    {.name = "server.connection", .name_length = 17, .number = 193, .index = 14, .body = &nb_shape_ServerConnection, .prefix = SLICE("\223\002\261server.connection\222")},
-    {.name = "server.drop", .name_length = 11, .number = 194, .index = 15, .body = &nb_shape_ServerDrop, .prefix = SLICE("\223\002\253server.drop\222")},
-    {.name = "server.error", .name_length = 12, .number = 195, .index = 16, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254server.error\222")},
-    {.name = "server.close", .name_length = 12, .number = 196, .index = 17, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254server.close\222")},
+    {.name = "socket.lookupRequest", .name_length = 20, .number = 161, .index = 4, .body = &nb_shape_LookupRequest, .prefix = SLICE("\223\002\264socket.lookupRequest\222")},
+    {.name = "socket.connect", .name_length = 14, .number = 162, .index = 5, .body = &nb_shape_Endpoints, .prefix = SLICE("\223\002\256socket.connect\222")},
+    {.name = "socket.ready", .name_length = 12, .number = 163, .index = 6, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254socket.ready\222")},
+    {.name = "socket.data", .name_length = 11, .number = 164, .index = 7, .hot = true, .body = &nb_shape_Data, .prefix = SLICE("\223\002\253socket.data\222")},
+    {.name = "socket.drain", .name_length = 12, .number = 165, .index = 8, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254socket.drain\222")},
+    {.name = "socket.flushed", .name_length = 14, .number = 166, .index = 9, .hot = true, .feature = "flow", .body = &nb_shape_Flushed, .prefix = SLICE("\223\002\256socket.flushed\222")},
+    {.name = "socket.end", .name_length = 10, .number = 167, .index = 10, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\252socket.end\222")},
+    {.name = "socket.timeout", .name_length = 14, .number = 168, .index = 11, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\256socket.timeout\222")},
+    {.name = "socket.error", .name_length = 12, .number = 169, .index = 12, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254socket.error\222")},
+    {.name = "socket.close", .name_length = 12, .number = 170, .index = 13, .body = &nb_shape_SocketClosed, .prefix = SLICE("\223\002\254socket.close\222")},
+    {.name = "socket.connectionAttempt", .name_length = 24, .number = 172, .index = 14, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\270socket.connectionAttempt\222")},
+    {.name = "socket.connectionAttemptFailed", .name_length = 30, .number = 173, .index = 15, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\276socket.connectionAttemptFailed\222")},
+    {.name = "socket.connectionAttemptTimeout", .name_length = 31, .number = 174, .index = 16, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\277socket.connectionAttemptTimeout\222")},
+    {.name = "server.listening", .name_length = 16, .number = 192, .index = 17, .body = &nb_shape_Address, .prefix = SLICE("\223\002\260server.listening\222")},
+    {.name = "server.connection", .name_length = 17, .number = 193, .index = 18, .body = &nb_shape_ServerConnection, .prefix = SLICE("\223\002\261server.connection\222")},
+    {.name = "server.drop", .name_length = 11, .number = 194, .index = 19, .body = &nb_shape_ServerDrop, .prefix = SLICE("\223\002\253server.drop\222")},
+    {.name = "server.error", .name_length = 12, .number = 195, .index = 20, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254server.error\222")},
+    {.name = "server.close", .name_length = 12, .number = 196, .index = 21, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254server.close\222")},
 };
 
 static const struct {
@@ -1062,26 +1130,26 @@ static const struct {
     uint8_t length;
     uint8_t index;
 } names[1024] = {
-    [4] = {"blockList.checkMany", 19, 56},
-    [29] = {"net.createServer", 16, 34},
-    [70] = {"server.ref", 10, 40},
-    [78] = {"server.set", 10, 39},
-    [90] = {"blockList.match", 15, 57},
+    [4] = {"blockList.checkMany", 19, 57},
+    [29] = {"net.createServer", 16, 35},
+    [70] = {"server.ref", 10, 41},
+    [78] = {"server.set", 10, 40},
+    [90] = {"blockList.match", 15, 58},
     [94] = {"socket.setKeepAlive", 19, 22},
     [95] = {"socket.setEncoding", 18, 21},
     [96] = {"socket.setOptions", 17, 27},
-    [137] = {"blockList.release", 17, 50},
-    [148] = {"server.getConnections", 21, 38},
-    [172] = {"blockList.addRange", 18, 46},
+    [137] = {"blockList.release", 17, 51},
+    [148] = {"server.getConnections", 21, 39},
+    [172] = {"blockList.addRange", 18, 47},
     [200] = {"socket.setTypeOfService", 23, 25},
     [206] = {"socket.setTimeout", 17, 24},
     [228] = {"socket.end", 10, 15},
-    [261] = {"server.release", 14, 43},
-    [280] = {"blockList.hits", 14, 58},
+    [261] = {"server.release", 14, 44},
+    [280] = {"blockList.hits", 14, 59},
     [281] = {"net.socketAddress", 17, 10},
-    [295] = {"server.unref", 12, 41},
+    [295] = {"server.unref", 12, 42},
     [297] = {"net.createConnection", 20, 6},
-    [298] = {"blockList.size", 14, 55},
+    [298] = {"blockList.size", 14, 56},
     [315] = {"socket.getTypeOfService", 23, 26},
     [337] = {"socket.ref", 10, 29},
     [367] = {"socket.connect", 14, 13},
@@ -1089,37 +1157,38 @@ static const struct {
     [382] = {"session.ping", 12, 2},
     [389] = {"net.isIP", 8, 7},
     [395] = {"socket.unref", 12, 30},
-    [398] = {"blockList.addAddress", 20, 45},
-    [413] = {"blockList.check", 15, 48},
-    [425] = {"blockList.load", 14, 52},
+    [398] = {"blockList.addAddress", 20, 46},
+    [413] = {"blockList.check", 15, 49},
+    [425] = {"blockList.load", 14, 53},
     [432] = {"session.poll", 12, 4},
     [438] = {"net.isIPv4", 10, 8},
     [439] = {"net.isIPv6", 10, 9},
-    [475] = {"server.listen", 13, 35},
+    [475] = {"server.listen", 13, 36},
     [487] = {"socket.info", 11, 32},
     [505] = {"session.info", 12, 3},
-    [512] = {"blockList.clear", 15, 54},
+    [512] = {"blockList.clear", 15, 55},
     [519] = {"socket.write", 12, 14},
     [529] = {"socket.bind", 11, 12},
     [546] = {"session.close", 13, 5},
     [590] = {"session.describe", 16, 1},
     [625] = {"socket.pause", 12, 18},
-    [649] = {"blockList.addRules", 18, 51},
+    [649] = {"blockList.addRules", 18, 52},
     [671] = {"socket.resetAndDestroy", 22, 17},
     [695] = {"socket.destroy", 14, 16},
-    [705] = {"server.create", 13, 34},
+    [705] = {"server.create", 13, 35},
     [709] = {"socket.getOptions", 17, 28},
-    [763] = {"blockList.rules", 15, 49},
-    [770] = {"socket.release", 14, 33},
-    [825] = {"blockList.create", 16, 44},
+    [763] = {"blockList.rules", 15, 50},
+    [770] = {"socket.release", 14, 34},
+    [825] = {"blockList.create", 16, 45},
+    [837] = {"socket.lookupResult", 19, 33},
     [847] = {"session.hello", 13, 0},
-    [874] = {"blockList.addSubnet", 19, 47},
-    [877] = {"server.close", 12, 36},
-    [887] = {"server.info", 11, 42},
-    [894] = {"server.address", 14, 37},
+    [874] = {"blockList.addSubnet", 19, 48},
+    [877] = {"server.close", 12, 37},
+    [887] = {"server.info", 11, 43},
+    [894] = {"server.address", 14, 38},
     [937] = {"socket.create", 13, 11},
     [960] = {"socket.credit", 13, 20},
-    [985] = {"blockList.removeRule", 20, 53},
+    [985] = {"blockList.removeRule", 20, 54},
     [997] = {"socket.setNoDelay", 17, 23},
     [1009] = {"net.connect", 11, 6},
     [1010] = {"socket.resume", 13, 19},
@@ -1140,7 +1209,7 @@ const struct nb_method *nb_method_find(struct nb_slice name)
 }
 
 const struct nb_slice nb_description = SLICE(
-    "\206\250protocol\001\247methods\334\000;\207"
+    "\206\250protocol\001\247methods\334\000<\207"
     "\244name\255session.hello\246number\001\245since\001\245prose\331JAgrees on version, features and limits. Optional; only as the first frame.\246target\247session\246params\245Hello\246result\247Welcome\207"
     "\244name\260session.describe\246number\002\245since\001\245prose\331\077The whole schema, for tools and clients without generated code.\246target\247session\246params\250Describe\246result\243Any\207"
     "\244name\254session.ping\246number\003\245since\001\245prose\331RAnswers with its body, {} without one, after every earlier frame has been started.\246target\247session\246params\243Any\246result\243Any\207"
@@ -1174,6 +1243,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\254socket.unref\246number.\245since\001\245prose\3311Lets the socket no longer count for session.idle.\246target\246socket\246params\247Nothing\246result\247Nothing\207"
     "\244name\256socket.address\246number/\245since\001\245prose\331;The local end; {} when there is none, or for a Unix socket.\246target\246socket\246params\247Nothing\246result\247Address\207"
     "\244name\253socket.info\246number0\245since\001\245prose\331-Everything there is to know about the socket.\246target\246socket\246params\247Nothing\246result\252SocketInfo\207"
+    "\244name\263socket.lookupResult\246number1\245since\001\245prose\331dAnswers a lookupRequest. An address that is none ends the attempt, as in Node: lookup, error, close.\246target\246socket\246params\254LookupResult\246result\247Nothing\207"
     "\244name\256socket.release\246number6\245since\001\245prose\331CEnds the id of a closed socket; needed only with autoRelease false.\246target\246socket\246params\247Nothing\246result\247Nothing\210"
     "\244name\255server.create\246number@\245since\001\245prose\331YMakes a server that does not listen yet. The options hold for each connection it accepts.\245alias\260net.createServer\246target\251newServer\246params\254ServerCreate\246result\247Created\207"
     "\244name\255server.listen\246numberA\245since\001\245prose\331\177Listens on a port, a Unix path or a socket that is there; answers with the address. None given: a port that the system chooses.\246target\246server\246params\254ServerListen\246result\247Address\207"
@@ -1199,11 +1269,12 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256blockList.size\246number[\245since\001\245prose\271How many rules there are.\246target\251blockList\246params\247Nothing\246result\245Count\207"
     "\244name\263blockList.checkMany\246number\134\245since\001\245prose\331=As check, for many addresses at once; answers in their order.\246target\251blockList\246params\262BlockListAddresses\246result\250Booleans\207"
     "\244name\257blockList.match\246number]\245since\001\245prose\331_As check, but tells the newest rule that matches, and counts a hit of it as a connection would.\246target\251blockList\246params\260BlockListAddress\246result\245Match\207"
-    "\244name\256blockList.hits\246number^\245since\001\245prose\331+As rules, each with the number of its hits.\246target\251blockList\246params\255BlockListPart\246result\244Hits\246events\334\000\022\205"
+    "\244name\256blockList.hits\246number^\245since\001\245prose\331+As rules, each with the number of its hits.\246target\251blockList\246params\255BlockListPart\246result\244Hits\246events\334\000\026\205"
     "\244name\255session.error\246number\314\200\245since\001\245prose\331PA command that was sent as a notification failed, or the session ends (\042fatal\042).\244body\245Error\205"
     "\244name\254session.idle\246number\314\201\245since\001\245prose\331KThe number of ref'd open handles fell to 0: Node would let the process end.\244body\247Nothing\205"
     "\244name\257session.closing\246number\314\202\245since\001\245prose\331YThe broker shuts down: finish and go. It ends at the deadline, or once no client is left.\244body\247Closing\205"
     "\244name\255socket.lookup\246number\314\240\245since\001\245prose\331IA host name was resolved, one event for each address; or it was not: err.\244body\246Lookup\205"
+    "\244name\264socket.lookupRequest\246number\314\241\245since\001\245prose\331eA connect with the option lookup wants the addresses of a host name: answer with socket.lookupResult.\244body\255LookupRequest\205"
     "\244name\256socket.connect\246number\314\242\245since\001\245prose\270The connection is there.\244body\251Endpoints\205"
     "\244name\254socket.ready\246number\314\243\245since\001\245prose\3312Right behind connect: writes now reach the kernel.\244body\247Nothing\206"
     "\244name\253socket.data\246number\314\244\245since\001\245prose\331>Bytes that came in, at most readChunk; text after setEncoding.\243hot\303\244body\244Data\205"
@@ -1213,11 +1284,14 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256socket.timeout\246number\314\250\245since\001\245prose\331*No traffic for as long as setTimeout said.\244body\247Nothing\205"
     "\244name\254socket.error\246number\314\251\245since\001\245prose\331 Something failed; close follows.\244body\245Error\205"
     "\244name\254socket.close\246number\314\252\245since\001\245prose\331HThe last event of the socket; hadError also when it was never connected.\244body\254SocketClosed\205"
+    "\244name\270socket.connectionAttempt\246number\314\254\245since\001\245prose\331BAn address is being connected to; each one that is tried tells so.\244body\261ConnectionAttempt\205"
+    "\244name\276socket.connectionAttemptFailed\246number\314\255\245since\001\245prose\331XIt could not be connected to. If others are left they are tried, else the error follows.\244body\261ConnectionAttempt\205"
+    "\244name\277socket.connectionAttemptTimeout\246number\314\256\245since\001\245prose\331QIt takes longer than autoSelectFamilyAttemptTimeout: the next is tried beside it.\244body\261ConnectionAttempt\205"
     "\244name\260server.listening\246number\314\300\245since\001\245prose\277The server accepts connections.\244body\247Address\205"
     "\244name\261server.connection\246number\314\301\245since\001\245prose\3315A connection was accepted: a new socket, its id even.\244body\260ServerConnection\205"
     "\244name\253server.drop\246number\314\302\245since\001\245prose\331jA connection was closed at once: its address is blocked, or maxConnections was reached. {} on a Unix path.\244body\252ServerDrop\205"
     "\244name\254server.error\246number\314\303\245since\001\245prose\331qListening or accepting failed. The server lives on; behind a failure of accept it is closed and may listen again.\244body\245Error\205"
-    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000A\203"
+    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000E\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\243any\244bare\303\204"
@@ -1234,7 +1308,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246events\244type\246string\245prose\272\042push\042 (default) or \042poll\042\203"
     "\244name\246expiry\244type\246uint32\245prose\331<seconds the session outlives its connection (feature resume)\203"
     "\244name\245group\244type\246string\245prose\331`1 to 64 bytes: sessions of this uid that name the same share what they listen on (feature group)\244open\303\203"
-    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\334\000\023\203"
+    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\334\000\024\203"
     "\244name\250maxWrite\244type\246uint53\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\203"
     "\244name\250maxFrame\244type\246uint53\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\203"
     "\244name\250maxDepth\244type\246uint53\245prose\331,arrays and maps within each other; 16. Fatal\203"
@@ -1254,6 +1328,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\252readWindow\244type\246uint53\245prose\331\204bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number\203"
     "\244name\253writeWindow\244type\246uint53\245prose\331bbytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW\203"
     "\244name\262sessionWriteWindow\244type\246uint53\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW\203"
+    "\244name\252maxLookups\244type\246uint53\245prose\331Lnames that the broker looks up for the session at a time; 4096. ERR_NB_LIMIT\203"
     "\244name\244Peer\245prose\331WWho the kernel says is at the other end of a Unix socket, at the moment of its connect.\246fields\223\203"
     "\244name\243uid\244type\246uint32\245prose\244user\203"
     "\244name\243gid\244type\246uint32\245prose\245group\203"
@@ -1267,7 +1342,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\244peer\244type\244Peer\245prose\331!who the kernel says the client is\203"
     "\244name\250Describe\245prose\240\246fields\221\203"
     "\244name\246format\244type\246string\245prose\331'\042msgpack\042, the default and the only one\203"
-    "\244name\253SessionInfo\245prose\3316Counts of this moment; frames since the session began.\246fields\231\203"
+    "\244name\253SessionInfo\245prose\3316Counts of this moment; frames since the session began.\246fields\232\203"
     "\244name\247sockets\244type\246uint32\245prose\264sockets, open or not\203"
     "\244name\247servers\244type\246uint32\245prose\271servers, listening or not\203"
     "\244name\246active\244type\246uint32\245prose\262ref'd open handles\203"
@@ -1277,6 +1352,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\251framesOut\244type\246uint53\245prose\3311frames to the client, without those that are held\203"
     "\244name\253fdsReceived\244type\246uint53\245prose\331Bdescriptors from the client (feature fds): the ordinal of the next\203"
     "\244name\252blockLists\244type\246uint32\245prose\262ids of block lists\203"
+    "\244name\247lookups\244type\246uint32\245prose\331%names that the broker looks up for it\203"
     "\244name\244Poll\245prose\3317How many events to fetch, and how long to wait for one.\246fields\222\203"
     "\244name\243max\244type\246uint32\245prose\331%events at most, 1 or more; default 64\203"
     "\244name\244wait\244type\246uint32\245prose\3317milliseconds to wait for the first, 0..60000; default 0\203"
@@ -1285,7 +1361,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247Closing\245prose\240\246fields\222\203"
     "\244name\246reason\244type\246string\245prose\331.\042shutdown\042, or \042failure\042 of the control socket\203"
     "\244name\250deadline\244type\246uint32\245prose\3313milliseconds until the broker ends, whoever is left\203"
-    "\244name\245Error\245prose\331:The error slot of a response and the body of error events.\246fields\237\203"
+    "\244name\245Error\245prose\331:The error slot of a response and the body of error events.\246fields\334\000\020\203"
     "\244name\244code\244type\246string\245prose\331-always: Node's or libuv's name, or ERR_NB_...\203"
     "\244name\247message\244type\246string\245prose\266always: Node's wording\203"
     "\244name"
@@ -1302,6 +1378,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246target\244type\246uint53\245prose\331Fsession.error: its target; a failed creation with target 0: the new id\203"
     "\244name\245msgid\244type\246uint32\245prose\255session.error\203"
     "\244name\245fatal\244type\244bool\245prose\331/session.error: the connection closes after this\203"
+    "\244name\246errors\244type\247Error[]\245prose\331`AggregateError: why each address failed; code is that of the first, message is empty, as in Node\203"
     "\244name\246OnRead\245prose\276How data is to be handed over.\246fields\221\203"
     "\244name\244size\244type\246uint32\245prose\331\261bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect. With feature flow the first limit too, and the next event waits for socket.credit\203"
     "\244name\255SocketOptions\245prose\331\205Options of the kernel's socket. Sizes, counts and limits are the kernel's to round; milliseconds that it has as seconds are cut down.\246fields\235\203"
@@ -1333,7 +1410,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\252readWindow\244type\246uint53\245prose\331`feature flow: bytes of data ahead of socket.credit; 0: any number; default: the limit readWindow\203"
     "\244name\255typeOfService\244type\245int32\245prose\272as socket.setTypeOfService\203"
     "\244name\255socketOptions\244type\255SocketOptions\245prose\331=as socket.setOptions; they are there from the first packet on\203"
-    "\244name\255SocketConnect\245prose\3316Where to, and how: one of port and path must be given.\246fields\235\203"
+    "\244name\255SocketConnect\245prose\3316Where to, and how: one of port and path must be given.\246fields\334\000\020\203"
     "\244name\244port\244type\244port\245prose\3318of the peer, with host; text such as \0420x50\042 is taken too\203"
     "\244name\244host\244type\246string\245prose\263default \042localhost\042\203"
     "\244name\244path\244type\244path\245prose\331/a Unix socket; the TCP options are then ignored\203"
@@ -1347,7 +1424,10 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247timeout\244type\246number\245prose\331\042milliseconds, as socket.setTimeout\203"
     "\244name\246onread\244type\246OnRead\245prose\263as in socket.create\203"
     "\244name\251blockList\244type\246uint53\245prose\331&as in socket.create, and instead of it\203"
-    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\031\203"
+    "\244name\246lookup\244type\244bool\245prose\331Uthe client looks the host up: lookupRequest; needs an id of its choice; default false\203"
+    "\244name\260autoSelectFamily\244type\244bool\245prose\331^tries all addresses of the host, the families in turn; false: only the first one; default true\203"
+    "\244name\276autoSelectFamilyAttemptTimeout\244type\245int32\245prose\331emilliseconds after which the next address is tried too, 1 or more, at least 10 in effect; default 250\203"
+    "\244name\260CreateConnection\245prose\3317What socket.create and socket.connect take, in one map.\246fields\334\000\034\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\3318the end of the peer does not end our side; default false\203"
     "\244name\250readable\244type\244bool\245prose\331bonly with fd or fdName: false reads nothing, and takes the peer's end as having come; default true\203"
     "\244name\250writable\244type\244bool\245prose\331Wonly with fd or fdName: false writes nothing, and takes our side as ended; default true\203"
@@ -1373,6 +1453,9 @@ const struct nb_slice nb_description = SLICE(
     "\244name\251keepAlive\244type\244bool\245prose\331(probes an idle connection; default false\203"
     "\244name\265keepAliveInitialDelay\244type\246number\245prose\331[milliseconds of idleness before the first probe, cut down to whole seconds; 0: the system's\203"
     "\244name\247timeout\244type\246number\245prose\331\042milliseconds, as socket.setTimeout\203"
+    "\244name\246lookup\244type\244bool\245prose\331Uthe client looks the host up: lookupRequest; needs an id of its choice; default false\203"
+    "\244name\260autoSelectFamily\244type\244bool\245prose\331^tries all addresses of the host, the families in turn; false: only the first one; default true\203"
+    "\244name\276autoSelectFamilyAttemptTimeout\244type\245int32\245prose\331emilliseconds after which the next address is tried too, 1 or more, at least 10 in effect; default 250\203"
     "\244name\251Endpoints\245prose\3317Both ends of a TCP connection; empty for a Unix socket.\246fields\226\203"
     "\244name\254localAddress\244type\246string\245prose\331\042of the broker's end, an IP address\203"
     "\244name\251localPort\244type\246uint32\245prose\263of the broker's end\203"
@@ -1465,6 +1548,24 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247address\244type\246string\245prose\255an IP address\203"
     "\244name\246family\244type\245int32\245prose\2464 or 6\203"
     "\244name\244host\244type\246string\245prose\273the name that was asked for\203"
+    "\244name\255LookupRequest\245prose\331FWhat to look up: for getaddrinfo, or what the client has in its place.\246fields\224\203"
+    "\244name\244host\244type\246string\245prose\250the name\203"
+    "\244name\246family\244type\245int32\245prose\255as in connect\203"
+    "\244name\245hints\244type\245int32\245prose\331Cas in connect; AI_ADDRCONFIG where it said neither family nor hints\203"
+    "\244name\243all\244type\244bool\245prose\3318all addresses are wanted; else only the first one counts\203"
+    "\244name\254LookupResult\245prose\3318The address of a host, or several, or why there is none.\246fields\224\203"
+    "\244name\247address\244type\246string\245prose\255an IP address\203"
+    "\244name\246family\244type\245int32\245prose\331+of the address: 4 or 6; default: what it is\203"
+    "\244name\251addresses\244type\257LookupAddress[]\245prose\331$instead of address; 16 at most count\203"
+    "\244name\245error\244type\245Error\245prose\3318the host was not found; becomes the error of the connect\203"
+    "\244name\255LookupAddress\245prose\240\246fields\222\203"
+    "\244name\247address\244type\246string\245prose\255an IP address\203"
+    "\244name\246family\244type\245int32\245prose\331+of the address: 4 or 6; default: what it is\203"
+    "\244name\261ConnectionAttempt\245prose\240\246fields\224\203"
+    "\244name\247address\244type\244path\245prose\331+an IP address, or the path of a Unix socket\203"
+    "\244name\244port\244type\246uint32\245prose\276of the peer; absent for a path\203"
+    "\244name\246family\244type\245int32\245prose\2714 or 6; absent for a path\203"
+    "\244name\245error\244type\245Error\245prose\274connectionAttemptFailed: why\203"
     "\244name\244Data\245prose\240\246fields\221\203"
     "\244name\244data\244type\247payload\245prose\331\077what the peer sent, in its order; text after socket.setEncoding\203"
     "\244name\254SocketClosed\245prose\240\246fields\223\203"
@@ -1573,7 +1674,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245count\244type\246uint53\245prose\262a number from 0 on\244bare\303\203"
     "\244name\245Match\245prose\240\246fields\222\203"
     "\244name\247blocked\244type\244bool\245prose\266whether a rule matches\203"
-    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000$\202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\263ERR_INVALID_FD_TYPE\245prose\331Gthe descriptor is no TCP or Unix stream socket that could be taken over\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\251ERR_NB_FD\245prose\331Rno descriptor of that number: it has not come, or is used up; or none of that name\202\244code\253ERR_NB_FLOW\245prose\331:more bytes than the window allows; the socket is destroyed\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\263ERR_NB_FD_TRUNCATED\245prose\331Adescriptors were lost on the way: the broker has no room for them\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\334\000\023\202"
+    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000&\202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\263ERR_INVALID_FD_TYPE\245prose\331Gthe descriptor is no TCP or Unix stream socket that could be taken over\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\272ERR_INVALID_ADDRESS_FAMILY\245prose\331Ksocket.lookupResult: a family that is neither 4 nor 6, or not the address's\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\251ERR_NB_FD\245prose\331Rno descriptor of that number: it has not come, or is used up; or none of that name\202\244code\253ERR_NB_FLOW\245prose\331:more bytes than the window allows; the socket is destroyed\202\244code\260ERR_NB_NOT_ASKED\245prose\331+socket.lookupResult: no lookup waits for it\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\263ERR_NB_FD_TRUNCATED\245prose\331Adescriptors were lost on the way: the broker has no room for them\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\334\000\024\202"
     "\244name\250maxWrite\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\202"
     "\244name\250maxFrame\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\202"
     "\244name\250maxDepth\245prose\331,arrays and maps within each other; 16. Fatal\202"
@@ -1592,4 +1693,5 @@ const struct nb_slice nb_description = SLICE(
     "\244name\257maxFdsUnclaimed\245prose\331>descriptors that came and that no command has named; 64. Fatal\202"
     "\244name\252readWindow\245prose\331\204bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number\202"
     "\244name\253writeWindow\245prose\331bbytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW\202"
-    "\244name\262sessionWriteWindow\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW");
+    "\244name\262sessionWriteWindow\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW\202"
+    "\244name\252maxLookups\245prose\331Lnames that the broker looks up for the session at a time; 4096. ERR_NB_LIMIT");

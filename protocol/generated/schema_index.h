@@ -41,6 +41,7 @@ enum nb_method_index {
     NB_METHOD_SOCKET_UNREF,
     NB_METHOD_SOCKET_ADDRESS,
     NB_METHOD_SOCKET_INFO,
+    NB_METHOD_SOCKET_LOOKUP_RESULT,
     NB_METHOD_SOCKET_RELEASE,
     NB_METHOD_SERVER_CREATE,
     NB_METHOD_SERVER_LISTEN,
@@ -75,6 +76,7 @@ enum nb_event_index {
     NB_EVENT_SESSION_IDLE,
     NB_EVENT_SESSION_CLOSING,
     NB_EVENT_SOCKET_LOOKUP,
+    NB_EVENT_SOCKET_LOOKUP_REQUEST,
     NB_EVENT_SOCKET_CONNECT,
     NB_EVENT_SOCKET_READY,
     NB_EVENT_SOCKET_DATA,
@@ -84,6 +86,9 @@ enum nb_event_index {
     NB_EVENT_SOCKET_TIMEOUT,
     NB_EVENT_SOCKET_ERROR,
     NB_EVENT_SOCKET_CLOSE,
+    NB_EVENT_SOCKET_CONNECTION_ATTEMPT,
+    NB_EVENT_SOCKET_CONNECTION_ATTEMPT_FAILED,
+    NB_EVENT_SOCKET_CONNECTION_ATTEMPT_TIMEOUT,
     NB_EVENT_SERVER_LISTENING,
     NB_EVENT_SERVER_CONNECTION,
     NB_EVENT_SERVER_DROP,
@@ -114,6 +119,7 @@ union nb_params {
     nb_SetTimeout set_timeout;
     nb_SetTypeOfService set_type_of_service;
     nb_SocketOptions socket_options;
+    nb_LookupResult lookup_result;
     nb_ServerCreate server_create;
     nb_ServerListen server_listen;
     nb_ServerSet server_set;
@@ -158,10 +164,12 @@ union nb_event_body {
     nb_Nothing nothing;
     nb_Closing closing;
     nb_Lookup lookup;
+    nb_LookupRequest lookup_request;
     nb_Endpoints endpoints;
     nb_Data data;
     nb_Flushed flushed;
     nb_SocketClosed socket_closed;
+    nb_ConnectionAttempt connection_attempt;
     nb_Address address;
     nb_ServerConnection server_connection;
     nb_ServerDrop server_drop;
@@ -207,6 +215,10 @@ extern const struct nb_shape nb_shape_SetNoDelay;
 extern const struct nb_shape nb_shape_SetTimeout;
 extern const struct nb_shape nb_shape_SocketInfo;
 extern const struct nb_shape nb_shape_Lookup;
+extern const struct nb_shape nb_shape_LookupRequest;
+extern const struct nb_shape nb_shape_LookupResult;
+extern const struct nb_shape nb_shape_LookupAddress;
+extern const struct nb_shape nb_shape_ConnectionAttempt;
 extern const struct nb_shape nb_shape_Data;
 extern const struct nb_shape nb_shape_SocketClosed;
 extern const struct nb_shape nb_shape_ServerCreate;

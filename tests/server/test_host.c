@@ -85,6 +85,7 @@ START_TEST(a_newcomer_without_memory_is_turned_away)
 {
     for (unsigned failing = 1; failing <= 8; failing++) {
         broker_start();
+        broker_grow_watchers();
         client_open(&clients[0]);
         nb_memory_fail_after(failing);
         turn_until_quiet(broker_loop);

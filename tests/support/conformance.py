@@ -5,6 +5,7 @@ One Tap per session; the tests hang it on each Session, so that every test is al
 import msgpack
 
 ONCE_CONNECTED = {"data", "drain", "flushed", "end"}
+ON_THE_WAY = ("lookup", "lookupRequest", "connectionAttempt", "connectionAttemptFailed", "connectionAttemptTimeout", "connect")
 
 
 class Tap:
@@ -39,13 +40,13 @@ def allowed(state, verb):
         return verb == "close"
     if verb in ONCE_CONNECTED:
         return state == "open" or (state == "ended" and verb != "data" and verb != "end")
-    if verb in ("lookup", "connect"):
+    if verb in ON_THE_WAY:
         return state in ("fresh", "closed")
     return verb != "ready"
 
 
 def after(state, verb):
-    moves = {"lookup": "fresh", "connect": "connect", "ready": "open", "end": "ended", "error": "error", "close": "closed"}
+    moves = {**dict.fromkeys(ON_THE_WAY, "fresh"), "connect": "connect", "ready": "open", "end": "ended", "error": "error", "close": "closed"}
     return moves.get(verb, state)
 
 
@@ -70,7 +71,9 @@ def check_shape(frame):
 def check_error_map(error):
     if error is not None:
         assert isinstance(error.get("code"), str) and error["code"], error
-        assert isinstance(error.get("message"), str) and error["message"], error
+        assert isinstance(error.get("message"), str) and (error["message"] or "errors" in error), error
+        for one in error.get("errors", []):
+            check_error_map(one)
         assert error.get("errno", -1) < 0, error
 
 

@@ -31,6 +31,7 @@ class BrokerError(Exception):
     supported: Optional[Sequence[int]] = None  # lowest and highest protocol version
     method: Optional[str] = None  # of a command that was sent without waiting for its answer
     target: Optional[int] = None
+    errors: Sequence["BrokerError"] = ()  # of a connect: one for each address that was tried, where there were several
     fatal: bool = False  # the session ended with this
 
 
@@ -75,10 +76,11 @@ _VALUE_ERRORS = {
 def from_map(fields: Mapping[str, Any]) -> BrokerError:
     """The exception for an error map of the wire; made, not raised."""
     code = str(fields.get("code", ""))
-    message = str(fields.get("message", code))
+    errors = [from_map(one) for one in fields.get("errors", ())]
+    message = str(fields.get("message") or "; ".join(one.message for one in errors) or code)
     base, arguments = _classify(code, message, fields.get("name"))
     error = _combined(base)(*arguments)
-    error.code, error.message = code, message
+    error.code, error.message, error.errors = code, message, errors
     for name in _DETAILS:
         if name in fields:
             setattr(error, name, fields[name])

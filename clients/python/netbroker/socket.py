@@ -4,7 +4,7 @@ For byte streams in asyncio's own shape see `netbroker.streams`.
 """
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, TypedDict, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, TypedDict, Union
 
 from .actor import Event, Remote
 from .block_list import BlockList, id_of
@@ -56,10 +56,16 @@ class SocketInfo(Endpoints, total=False):
     server: int  # id of the server that accepted it
 
 
+def error_fields(error: BaseException) -> Dict[str, str]:
+    """An exception as an error map of the wire."""
+    return {"code": getattr(error, "code", "") or type(error).__name__, "message": str(error)}
+
+
 class Socket(Remote):
     """One socket of the session.
 
-    Events: `lookup` `connect` `ready` `data` `drain` `end` `timeout` `error`
+    Events: `lookupRequest` `lookup` `connectionAttempt` `connectionAttemptFailed`
+    `connectionAttemptTimeout` `connect` `ready` `data` `drain` `end` `timeout` `error`
     `close`, bodies as in the protocol. Methods raise BrokerError, and SessionLost
     when the session ends before the answer.
 
@@ -166,12 +172,18 @@ class Socket(Remote):
         timeout: Optional[float] = None,
         onread: Optional[int] = None,
         block_list: Optional[BlockList] = None,
+        lookup: Optional[bool] = None,
+        auto_select_family: Optional[bool] = None,
+        auto_select_family_attempt_timeout: Optional[int] = None,
     ) -> Endpoints:
         """Connects to host (default `localhost`) and port, or to a Unix path.
 
         family: 0, 4 or 6. keep_alive_initial_delay and timeout: milliseconds;
         timeout is that of `set_timeout`. onread: bytes of the largest `data`.
-        block_list: instead of that of `create`.
+        block_list: instead of that of `create`. With `lookup` the event
+        `lookupRequest` asks for the addresses of host: answer with `lookup_result`.
+        All addresses are tried, a further one every auto_select_family_attempt_timeout
+        milliseconds (250); with `auto_select_family=False` only the first is.
         Raises OSError subclasses as the system's connect would, gaierror when
         the name cannot be resolved.
         """
@@ -192,8 +204,23 @@ class Socket(Remote):
                 timeout=timeout,
                 onread=_on_read(onread),
                 block_list=id_of(block_list),
+                lookup=lookup,
+                auto_select_family=auto_select_family,
+                auto_select_family_attempt_timeout=auto_select_family_attempt_timeout,
             )
         )
+
+    async def lookup_result(
+        self,
+        address: Optional[str] = None,
+        family: Optional[int] = None,
+        *,
+        addresses: Optional[Sequence[Mapping[str, Any]]] = None,
+        error: Optional[BaseException] = None,
+    ) -> None:
+        """Answers a `lookupRequest`: with an address, with several ({"address": ..., "family": 4 or 6} each), or why there is none."""
+        fields = None if error is None else error_fields(error)
+        await self._request("lookupResult", address=address, family=family, addresses=addresses, error=fields)
 
     async def write(self, data: Union[bytes, bytearray, memoryview, str], encoding: Optional[str] = None) -> int:
         """Writes at most `session.max_write` bytes; returns when the kernel has them.
@@ -215,9 +242,7 @@ class Socket(Remote):
 
     async def destroy(self, error: Optional[BaseException] = None) -> None:
         """Closes at once, unless it is closed; `error` is what the `error` event will tell."""
-        fields = None
-        if error is not None:
-            fields = {"code": getattr(error, "code", "") or type(error).__name__, "message": str(error)}
+        fields = None if error is None else error_fields(error)
         try:
             await self._request("destroy", error=fields)
         except BrokerError as failure:

@@ -49,6 +49,16 @@ static void note_data(const struct nb_event_message *event)
     data_lengths[written - 1] = data.length;
 }
 
+static void note_attempt(const struct nb_event_message *event)
+{
+    const nb_ConnectionAttempt *attempt = &event->body.connection_attempt;
+    const struct nb_failure *failure = event->failure;
+    struct nb_slice code = failure ? failure->fault.map.code : (struct nb_slice){0};
+    note("%s %" PRIu64 " %.*s:%u%s%.*s", strchr(event->event->name, '.') + 1, event->target,
+         (int)attempt->address.length, (const char *)attempt->address.data, attempt->port,
+         code.length ? " " : "", (int)code.length, (const char *)code.data);
+}
+
 static bool ignores_idle;
 
 void driver_ignore_idle(void)
@@ -129,7 +139,10 @@ static void take_event(struct nb_event_message *event)
     }
     if (event->event->index == NB_EVENT_SOCKET_DATA)
         nb_account_take_data(driver_account, event->body.data.data.length);
-    note_event(event);
+    if (event->event->body == &nb_shape_ConnectionAttempt)
+        note_attempt(event);
+    else
+        note_event(event);
 }
 
 static void receive(struct nb_actor *self, struct nb_message **message)
@@ -160,9 +173,11 @@ static const struct nb_actor_class driver_class = {
 void driver_start(void)
 {
     ck_assert_int_eq(nb_runtime_init(&runtime, 0), 0);
+    ck_assert_int_eq(nb_resolver_start(), 0);
     driver_loop = &runtime.loops[0];
     driver = nb_actor_new(driver_loop, &driver_class);
     driver_account = nb_account_new(driver_loop, driver->id);
+    driver_account->lookups = nb_lookup_line_new(0, 100);
     driver_account->max_sockets = 1000;
     driver_account->read_chunk = 65536;
     driver_account->in_flight_max = 1 << 20;
@@ -198,6 +213,7 @@ void driver_end(void)
     nb_account_unref(driver_account);
     if (!has_stopped)
         nb_actor_stop(driver);
+    nb_resolver_finish();
     nb_runtime_end(&runtime);
     nb_runtime_run(&runtime);
     nb_runtime_finish(&runtime);

@@ -3,6 +3,7 @@
  * journal of what they say, one line each:
  *
  *     connect 1                        an event of the actor with that name
+ *     connectionAttempt 1 127.0.0.1:80
  *     data 1 hello                     bytes as text, in quotes from setEncoding on
  *     close 1 hadError read=5 written=3
  *     answer 7                         an answer that it went well
@@ -77,7 +78,7 @@ nb_handler nb_on_socket_create, nb_on_socket_connect, nb_on_net_create_connectio
     nb_on_socket_end, nb_on_socket_destroy, nb_on_socket_reset_and_destroy, nb_on_socket_pause,
     nb_on_socket_resume, nb_on_socket_credit, nb_on_socket_set_encoding, nb_on_socket_set_keep_alive,
     nb_on_socket_set_no_delay, nb_on_socket_set_timeout, nb_on_socket_ref, nb_on_socket_unref,
-    nb_on_socket_address, nb_on_socket_info, nb_on_socket_release;
+    nb_on_socket_address, nb_on_socket_info, nb_on_socket_lookup_result, nb_on_socket_release;
 nb_handler nb_on_server_create, nb_on_server_listen, nb_on_server_close, nb_on_server_address,
     nb_on_server_get_connections, nb_on_server_set, nb_on_server_ref, nb_on_server_unref, nb_on_server_info,
     nb_on_server_release;

@@ -222,6 +222,8 @@ START_TEST(a_blocked_address_leaves_the_next_one)
     answer_with_two();
     expect_line("lookup 1");
     expect_line("lookup 1");
+    expect_line("connectionAttemptFailed 1 127.0.0.2:* ERR_IP_BLOCKED");
+    expect_line("connectionAttempt 1 127.0.0.1:*");
     peer = peer_accept(driver_loop, listener);
     expect_line("connect 1");
     expect_line("ready 1");
@@ -241,6 +243,8 @@ START_TEST(when_all_are_blocked_the_first_is_told)
     answer_with_two();
     expect_line("lookup 1");
     expect_line("lookup 1");
+    expect_line("connectionAttemptFailed 1 127.0.0.2:* ERR_IP_BLOCKED");
+    expect_line("connectionAttemptFailed 1 127.0.0.1:* ERR_IP_BLOCKED");
     expect_line("error 1 ERR_IP_BLOCKED");
     expect_line("close 1 hadError read=0 written=0");
     expect_line("answer 1 ERR_IP_BLOCKED");

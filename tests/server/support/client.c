@@ -37,6 +37,7 @@ void broker_start(void)
 {
     nb_log_set_level(NB_LOG_ERROR);
     ck_assert_int_eq(nb_runtime_init(&runtime, 0), 0);
+    ck_assert_int_eq(nb_resolver_start(), 0);
     broker_loop = &runtime.loops[0];
     nb_lists_init(&broker_lists, broker_limits.max_block_lists, broker_limits.max_rules);
     nb_groups_init(&groups);
@@ -104,6 +105,7 @@ void broker_wait_for_its_end(void)
 {
     turn_until(broker_loop, all_are_gone, NULL);
     ck_assert_uint_eq(atomic_load(&load), 0);
+    nb_resolver_finish();
     nb_runtime_end(&runtime);
     nb_runtime_run(&runtime);
     nb_runtime_finish(&runtime);
