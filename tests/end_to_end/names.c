@@ -14,7 +14,8 @@
 
 typedef int resolve(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result);
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result);
 
 static int ask_system(const char *node, const char *service, const struct addrinfo *hints,
                       struct addrinfo **result)
@@ -38,9 +39,8 @@ static int resolve_list(FILE *list, const struct addrinfo *hints, struct addrinf
 {
     char line[128];
     struct addrinfo **last = result;
-    struct addrinfo wanted = {.ai_family = hints->ai_family,
-                              .ai_socktype = hints->ai_socktype,
-                              .ai_flags = AI_NUMERICHOST};
+    struct addrinfo wanted = {
+        .ai_family = hints->ai_family, .ai_socktype = hints->ai_socktype, .ai_flags = AI_NUMERICHOST};
     *result = NULL;
     while (fgets(line, sizeof line, list)) {
         line[strcspn(line, "\n")] = '\0';

@@ -120,7 +120,8 @@ END_TEST
 /* One whole value, within the limits that the broker itself keeps. */
 START_TEST(the_description_is_a_value)
 {
-    static const struct nb_scan_limits limits = {.frame = 65536, .depth = 16, .elements = 4096, .text = 1024};
+    static const struct nb_scan_limits limits = {
+        .frame = 1 << 20, .depth = 16, .elements = 16384, .text = 1024};
     struct nb_scan scan = {0};
     nb_encode_response(&encoder, 1, &nb_methods[NB_METHOD_SESSION_DESCRIBE], &(nb_Any){nb_description});
     ck_assert_int_eq(nb_scan(&scan, &limits, encoder.data, encoder.length), NB_SCAN_FRAME);
