@@ -4,6 +4,7 @@
  * connected to wins; what takes long is not given up before.
  */
 #include "socket_dial.h"
+
 #include "fd_reserve.h"
 #include "listen.h"
 #include "memory.h"
