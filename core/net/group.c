@@ -32,6 +32,10 @@ static struct nb_group *make(struct nb_groups *groups, uid_t uid, struct nb_slic
     struct nb_group *group = nb_calloc(1, sizeof *group);
     if (!group)
         return NULL;
+    if (pthread_mutex_init(&group->lock, NULL) != 0) {
+        nb_free(group);
+        return NULL;
+    }
     group->groups = groups;
     group->uid = uid;
     group->length = name.length;
@@ -55,9 +59,9 @@ struct nb_group *nb_group_open(struct nb_groups *groups, uid_t uid, struct nb_sl
 
 struct nb_group *nb_group_ref(struct nb_group *group)
 {
-    nb_group_lock(group);
+    pthread_mutex_lock(&group->groups->lock);
     group->shares++;
-    nb_group_unlock(group);
+    pthread_mutex_unlock(&group->groups->lock);
     return group;
 }
 
@@ -68,6 +72,7 @@ static void forget(struct nb_group *group)
     while (*link != group)
         link = &(*link)->next;
     *link = group->next;
+    pthread_mutex_destroy(&group->lock);
     nb_free(group);
 }
 

@@ -18,15 +18,16 @@ struct nb_group;
 struct nb_shared_listener;
 
 struct nb_groups {
-    pthread_mutex_t lock; /* for all groups, and for what their listeners say it guards */
+    pthread_mutex_t lock; /* for the list, and the groups' shares */
     struct nb_group *first; /* borrowed from the shares */
 };
 
 struct nb_group {
     struct nb_group *next;
-    struct nb_groups *groups; /* borrowed: theirs is the lock */
-    struct nb_shared_listener *listeners; /* borrowed: each is there until its last member has left */
+    struct nb_groups *groups; /* borrowed */
     unsigned shares;
+    pthread_mutex_t lock; /* for the listeners, and what these say it guards: held while a socket is opened */
+    struct nb_shared_listener *listeners; /* borrowed: each is there until its last member has left */
     uid_t uid;
     size_t length;
     char name[NB_GROUP_NAME];
@@ -42,12 +43,12 @@ void nb_group_unref(struct nb_group *group); /* NULL is fine */
 
 static inline void nb_group_lock(struct nb_group *group)
 {
-    pthread_mutex_lock(&group->groups->lock);
+    pthread_mutex_lock(&group->lock);
 }
 
 static inline void nb_group_unlock(struct nb_group *group)
 {
-    pthread_mutex_unlock(&group->groups->lock);
+    pthread_mutex_unlock(&group->lock);
 }
 
 #endif

@@ -140,13 +140,13 @@ static void close_socket(struct nb_shared_listener *listener)
     listener->acceptor = NULL;
 }
 
-static void send_failure(struct nb_shared_listener *listener, const struct nb_member *member, int status)
+static void send_failure(struct nb_shared_listener *listener, const struct nb_member *member)
 {
     struct nb_listener_failure *failure = nb_message_new(listener->actor.loop, &nb_listener_failure_class);
     if (!failure)
         return;
     failure->serial = member->serial;
-    failure->status = status;
+    failure->status = listener->failure;
     nb_send(listener->actor.loop, member->server, &failure->message);
 }
 
@@ -154,12 +154,13 @@ static void on_acceptor_failure(void *owner, int status)
 {
     struct nb_shared_listener *listener = owner;
     const struct nb_member *member = listener->turn;
+    listener->failure = status;
     nb_group_lock(listener->group);
     unlist(listener);
     close_socket(listener);
     nb_group_unlock(listener->group);
     for (bool is_first = true; member && (is_first || member != listener->turn); member = member->next) {
-        send_failure(listener, member, status);
+        send_failure(listener, member);
         is_first = false;
     }
 }
@@ -204,6 +205,8 @@ static void take_join(struct nb_shared_listener *listener, struct nb_message **m
     add_member(listener, member);
     nb_send(listener->actor.loop, member->server, &member->joined->message);
     member->joined = NULL;
+    if (listener->failure)
+        send_failure(listener, member);
     deal(listener);
 }
 
@@ -311,8 +314,7 @@ struct nb_shared_listener *nb_shared_listener_new(struct nb_loop *loop, struct n
         nb_actor_stop(&listener->actor);
         return NULL;
     }
-    listener->group = group;
-    group->shares++;
+    listener->group = nb_group_ref(group);
     listener->next = group->listeners;
     group->listeners = listener;
     listener->is_listed = true;

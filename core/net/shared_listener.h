@@ -104,6 +104,7 @@ struct nb_shared_listener {
     struct nb_listening listening;
 
     struct nb_acceptor *acceptor; /* owned; NULL once it is of no use */
+    int failure; /* negative errno: why; those who join meanwhile are told too */
     bool is_paused;
     struct nb_member *turn; /* owned; whose turn it is, in a ring; NULL: nobody is there */
     struct nb_offer *returned, **last_returned; /* owned; connections that were not taken */

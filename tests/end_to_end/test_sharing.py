@@ -1,4 +1,5 @@
 """Sessions of a group share what they listen on, as the workers of Node's cluster do. protocol.md 11, docs/sharing.md."""
+import random
 import socket
 import threading
 
@@ -369,6 +370,67 @@ def test_a_member_that_does_not_read_is_passed_over(join):
     dialled = [peers.dial(port) for _ in range(8)]
     wait_until(lambda: connections(well) >= 7, "served by the other")
     close_all(dialled + [flood])
+
+
+def test_members_that_take_nothing_drop_all(join):
+    sessions, port = listening([join(), join()], maxConnections=0)
+    for _ in range(4):
+        with peers.dial(port) as peer:
+            assert peer.recv(1) == b""
+    wait_until(lambda: counts(sessions) and sum(len(s.events("server.drop", 1)) for s in sessions) == 4, "four drops")
+
+
+def test_a_block_list_is_its_members_own(join):
+    careful, open_hearted = join(), join()
+    careful.request("blockList.create", 7)
+    careful.request("blockList.addAddress", 7, {"address": peers.LOOPBACK})
+    port = peers.serve(careful, 1, ANY_PORT, blockList=7)["port"]
+    peers.serve(open_hearted, 1, ANY_PORT)
+    dialled = [peers.dial(port) for _ in range(4)]
+    wait_until(lambda: connections(open_hearted) == 2, "half of them are served")
+    wait_until(lambda: connections(careful) == 0 and len(careful.events("server.drop", 1)) == 2, "the others are dropped")
+    close_all(dialled)
+
+
+# ---- what goes wrong ----
+
+def test_a_listening_socket_that_fails_is_told_to_all_members(members, broker):
+    sessions, port = members
+    with broker.adopt_listener(port) as listener:
+        listener.shutdown(socket.SHUT_RDWR)
+    for session in sessions:
+        error = session.expect_event("server.error", 1)
+        assert (error["code"], error["syscall"]) == ("EINVAL", "accept")
+        session.expect_event("server.close", 1)
+        assert session.request("server.info", 1)["listening"] is False
+    again = {session.request("server.listen", 1, ANY_PORT)["port"] for session in sessions}
+    assert len(again) == 1
+    close_all(dial_until(sessions, again.pop(), 3))
+
+
+def test_members_come_and_go_at_random(join):
+    """From one session's view everything is as without a group, whatever the others do; nobody is left waiting."""
+    chance = random.Random(7)
+    sessions = [join() for _ in range(4)]
+    sessions, port = listening(sessions)
+    dialled, is_open = [], [True] * 4
+    for _ in range(300):
+        who = chance.randrange(4)
+        what = chance.choice(("dial", "dial", "toggle", "limit", "hang up"))
+        if what == "dial" and any(is_open):
+            dialled.append(peers.dial(port))
+        elif what == "toggle" and (is_open.count(True) > 1 or not is_open[who]):
+            is_open[who] = not is_open[who]
+            sessions[who].notify("server.listen" if is_open[who] else "server.close", 1, *([ANY_PORT] * is_open[who]))
+        elif what == "limit":
+            sessions[who].notify("server.set", 1, chance.choice(({}, {"maxConnections": chance.randrange(6)})))
+        elif what == "hang up" and dialled:
+            dialled.pop(chance.randrange(len(dialled))).close()
+    for session in sessions:
+        session.notify("server.set", 1, {})
+    close_all(dialled)
+    wait_until(lambda: counts(sessions) == [0] * 4, "all have gone")
+    close_all(dial_until(sessions, port, 8))
 
 
 # ---- what each may do ----
