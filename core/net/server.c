@@ -216,6 +216,7 @@ static struct nb_failure *apply_create(struct nb_server *server, const nb_Server
                                    nb_keep_alive_seconds(params->keep_alive_initial_delay));
     server->has_max_connections = params->has_max_connections;
     server->max_connections = params->max_connections;
+    server->drops_at_max = params->drop_max_connection;
     return NULL;
 }
 
@@ -271,6 +272,7 @@ void nb_on_server_set(struct nb_actor *self, struct nb_command **command)
     const nb_ServerSet *params = &(*command)->params.server_set;
     server->has_max_connections = params->has_max_connections;
     server->max_connections = params->max_connections;
+    server->drops_at_max = params->drop_max_connection;
     nb_server_room_changed(server);
     nb_reply_done(self->loop, &(*command)->reply);
 }

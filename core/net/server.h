@@ -59,6 +59,7 @@ struct nb_server {
     struct nb_filter *filter; /* a share; whom not to accept; NULL: nobody */
     bool has_max_connections;
     uint32_t max_connections;
+    bool drops_at_max; /* as a member of a shared listener too */
     uint64_t connections;
     struct nb_command_list closes; /* owned; close requests to be answered after the close event */
     struct nb_waiter waiter; /* for the gate or a vacancy */

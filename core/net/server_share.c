@@ -16,9 +16,15 @@ void nb_server_leave(struct nb_server *server)
     server->leaving++;
 }
 
+/* Whether others are to have what would be one too many. */
+static bool passes_on(const struct nb_server *server)
+{
+    return nb_server_is_full(server) && !server->drops_at_max;
+}
+
 void nb_server_room_changed(struct nb_server *server)
 {
-    if (server->membership.listener && !nb_server_is_full(server))
+    if (server->membership.listener && !passes_on(server))
         nb_membership_say_ready(&server->membership, server->actor.loop);
 }
 
@@ -28,7 +34,7 @@ static enum nb_verdict judge(struct nb_server *server, const struct nb_offer *of
         return NB_VERDICT_GONE;
     if (!nb_server_has_room(server))
         return NB_VERDICT_BUSY;
-    return nb_server_is_full(server) ? NB_VERDICT_FULL : NB_VERDICT_TAKEN;
+    return passes_on(server) ? NB_VERDICT_FULL : NB_VERDICT_TAKEN;
 }
 
 /* One that can't promise to say when it has room again is ended: it would never be offered anything. */

@@ -536,6 +536,8 @@ typedef struct _nb_ServerCreate {
     uint64_t read_window; /* of its connections, as in socket.create */
     bool has_socket_options;
     nb_SocketOptions socket_options; /* of its connections, as socket.setOptions */
+    bool has_drop_max_connection;
+    bool drop_max_connection; /* as a member of a group: drops what is above maxConnections instead of leaving it to the others; default false */
 } nb_ServerCreate;
 
 /* What another actor of the session listens on, or could: one of the two. */
@@ -576,6 +578,8 @@ typedef struct _nb_ServerListen {
 typedef struct _nb_ServerSet {
     bool has_max_connections;
     uint32_t max_connections; /* absent: no limit */
+    bool has_drop_max_connection;
+    bool drop_max_connection; /* as in server.create; absent: false */
 } nb_ServerSet;
 
 typedef struct _nb_Connections {
@@ -746,10 +750,10 @@ extern "C" {
 #define nb_ConnectionAttempt_init_default        {{{NULL}, NULL}, false, 0, false, 0, false, nb_Error_init_default}
 #define nb_Data_init_default                     {{{NULL}, NULL}}
 #define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0}
-#define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_default}
+#define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_default, false, 0}
 #define nb_ServerHandle_init_default             {false, 0, false, 0}
 #define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_ServerHandle_init_default, false, 0, {{NULL}, NULL}, false, 0}
-#define nb_ServerSet_init_default                {false, 0}
+#define nb_ServerSet_init_default                {false, 0, false, 0}
 #define nb_Connections_init_default              {false, 0}
 #define nb_ServerInfo_init_default               {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_default}
 #define nb_ServerConnection_init_default         {false, 0, false, nb_Endpoints_init_default, false, nb_Peer_init_default}
@@ -815,10 +819,10 @@ extern "C" {
 #define nb_ConnectionAttempt_init_zero           {{{NULL}, NULL}, false, 0, false, 0, false, nb_Error_init_zero}
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
 #define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0}
-#define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_zero}
+#define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_zero, false, 0}
 #define nb_ServerHandle_init_zero                {false, 0, false, 0}
 #define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_ServerHandle_init_zero, false, 0, {{NULL}, NULL}, false, 0}
-#define nb_ServerSet_init_zero                   {false, 0}
+#define nb_ServerSet_init_zero                   {false, 0, false, 0}
 #define nb_Connections_init_zero                 {false, 0}
 #define nb_ServerInfo_init_zero                  {false, 0, false, 0, false, 0, false, 0, false, nb_Address_init_zero}
 #define nb_ServerConnection_init_zero            {false, 0, false, nb_Endpoints_init_zero, false, nb_Peer_init_zero}
@@ -1047,6 +1051,7 @@ extern "C" {
 #define nb_ServerCreate_block_list_tag           9
 #define nb_ServerCreate_read_window_tag          10
 #define nb_ServerCreate_socket_options_tag       11
+#define nb_ServerCreate_drop_max_connection_tag  12
 #define nb_ServerHandle_server_tag               1
 #define nb_ServerHandle_socket_tag               2
 #define nb_ServerListen_port_tag                 1
@@ -1063,6 +1068,7 @@ extern "C" {
 #define nb_ServerListen_fd_name_tag              12
 #define nb_ServerListen_reuse_port_tag           13
 #define nb_ServerSet_max_connections_tag         1
+#define nb_ServerSet_drop_max_connection_tag     2
 #define nb_Connections_count_tag                 1
 #define nb_ServerInfo_listening_tag              1
 #define nb_ServerInfo_max_connections_tag        2
@@ -1534,7 +1540,8 @@ X(a, STATIC,   OPTIONAL, UINT32,   read_chunk,        7) \
 X(a, STATIC,   OPTIONAL, UINT32,   high_water_mark,   8) \
 X(a, STATIC,   OPTIONAL, UINT64,   block_list,        9) \
 X(a, STATIC,   OPTIONAL, UINT64,   read_window,      10) \
-X(a, STATIC,   OPTIONAL, MESSAGE,  socket_options,   11)
+X(a, STATIC,   OPTIONAL, MESSAGE,  socket_options,   11) \
+X(a, STATIC,   OPTIONAL, BOOL,     drop_max_connection,  12)
 #define nb_ServerCreate_CALLBACK NULL
 #define nb_ServerCreate_DEFAULT NULL
 #define nb_ServerCreate_socket_options_MSGTYPE nb_SocketOptions
@@ -1565,7 +1572,8 @@ extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const p
 #define nb_ServerListen_handle_MSGTYPE nb_ServerHandle
 
 #define nb_ServerSet_FIELDLIST(X, a) \
-X(a, STATIC,   OPTIONAL, UINT32,   max_connections,   1)
+X(a, STATIC,   OPTIONAL, UINT32,   max_connections,   1) \
+X(a, STATIC,   OPTIONAL, BOOL,     drop_max_connection,   2)
 #define nb_ServerSet_CALLBACK NULL
 #define nb_ServerSet_DEFAULT NULL
 
@@ -1900,9 +1908,9 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_OnRead_size                           6
 #define nb_Peer_size                             18
 #define nb_Poll_size                             12
-#define nb_ServerCreate_size                     184
+#define nb_ServerCreate_size                     186
 #define nb_ServerHandle_size                     22
-#define nb_ServerSet_size                        6
+#define nb_ServerSet_size                        8
 #define nb_SessionClose_size                     2
 #define nb_SessionInfo_size                      85
 #define nb_SetKeepAlive_size                     31

@@ -724,13 +724,14 @@ static const struct nb_field fields_of_ServerCreate[] = {
     {.name = "blockList", .label = "options.blockList", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerCreate, block_list), .has_offset = OFFSET(ServerCreate, has_block_list)},
     {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(ServerCreate, read_window), .has_offset = OFFSET(ServerCreate, has_read_window)},
     {.name = "socketOptions", .label = "options.socketOptions", .name_length = 13, .type = NB_FIELD_MESSAGE, .offset = OFFSET(ServerCreate, socket_options), .has_offset = OFFSET(ServerCreate, has_socket_options), .shape = &nb_shape_SocketOptions},
+    {.name = "dropMaxConnection", .label = "options.dropMaxConnection", .name_length = 17, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerCreate, drop_max_connection), .has_offset = OFFSET(ServerCreate, has_drop_max_connection)},
 };
 
 const struct nb_shape nb_shape_ServerCreate = {
     .name = "ServerCreate",
     .fields = fields_of_ServerCreate,
     .size = sizeof(nb_ServerCreate),
-    .field_count = 11,
+    .field_count = 12,
 };
 
 static const struct nb_field fields_of_ServerHandle[] = {
@@ -770,13 +771,14 @@ const struct nb_shape nb_shape_ServerListen = {
 
 static const struct nb_field fields_of_ServerSet[] = {
     {.name = "maxConnections", .label = "maxConnections", .name_length = 14, .type = NB_FIELD_UINT32, .offset = OFFSET(ServerSet, max_connections), .has_offset = OFFSET(ServerSet, has_max_connections)},
+    {.name = "dropMaxConnection", .label = "dropMaxConnection", .name_length = 17, .type = NB_FIELD_BOOL, .offset = OFFSET(ServerSet, drop_max_connection), .has_offset = OFFSET(ServerSet, has_drop_max_connection)},
 };
 
 const struct nb_shape nb_shape_ServerSet = {
     .name = "ServerSet",
     .fields = fields_of_ServerSet,
     .size = sizeof(nb_ServerSet),
-    .field_count = 1,
+    .field_count = 2,
 };
 
 static const struct nb_field fields_of_Connections[] = {
@@ -1572,7 +1574,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\250hadError\244type\244bool\245prose\272an error event came before\203"
     "\244name\251bytesRead\244type\246uint53\245prose\271from the peer, all in all\203"
     "\244name\254bytesWritten\244type\246uint53\245prose\331&by the client, sent or not, as in Node\203"
-    "\244name\254ServerCreate\245prose\240\246fields\233\203"
+    "\244name\254ServerCreate\245prose\240\246fields\234\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\331'of its connections, as in socket.create\203"
     "\244name\256pauseOnConnect\244type\244bool\245prose\331@its connections are not read before socket.resume; default false\203"
     "\244name\247noDelay\244type\244bool\245prose\331(of its connections, as in socket.connect\203"
@@ -1584,6 +1586,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\251blockList\244type\246uint53\245prose\331aid of a block list: connections from addresses on it are dropped; kept even if the id is released\203"
     "\244name\252readWindow\244type\246uint53\245prose\331'of its connections, as in socket.create\203"
     "\244name\255socketOptions\244type\255SocketOptions\245prose\331(of its connections, as socket.setOptions\203"
+    "\244name\261dropMaxConnection\244type\244bool\245prose\331mas a member of a group: drops what is above maxConnections instead of leaving it to the others; default false\203"
     "\244name\254ServerHandle\245prose\331GWhat another actor of the session listens on, or could: one of the two.\246fields\222\203"
     "\244name\246server\244type\246uint53\245prose\331<id of a server that listens: connections then come to either\203"
     "\244name\246socket\244type\246uint53\245prose\331iid of a socket that was made from a bound descriptor, or has bound an address, which is then the server's\203"
@@ -1601,8 +1604,9 @@ const struct nb_slice nb_description = SLICE(
     "\244name\242fd\244type\242fd\245prose\331>a bound or listening socket (feature fds), as in socket.create\203"
     "\244name\246fdName\244type\246string\245prose\331,the same, of those that the daemon inherited\203"
     "\244name\251reusePort\244type\244bool\245prose\331wTCP: others that say so too may listen on the port, and the system deals the connections; exclusive then; default false\203"
-    "\244name\251ServerSet\245prose\240\246fields\221\203"
+    "\244name\251ServerSet\245prose\240\246fields\222\203"
     "\244name\256maxConnections\244type\246uint32\245prose\260absent: no limit\203"
+    "\244name\261dropMaxConnection\244type\244bool\245prose\331\042as in server.create; absent: false\203"
     "\244name\253Connections\245prose\240\246fields\221\203"
     "\244name\245count\244type\246uint53\245prose\331:connections accepted by the server that are not closed yet\203"
     "\244name\252ServerInfo\245prose\331.The address is there while the server listens.\246fields\230\203"

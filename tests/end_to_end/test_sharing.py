@@ -324,6 +324,18 @@ def test_when_all_are_full_one_drops(join):
     close_all(dialled)
 
 
+def test_a_full_member_may_drop_instead(join):
+    strict, large = join(), join()
+    port = peers.serve(strict, 1, ANY_PORT, maxConnections=1, dropMaxConnection=True)["port"]
+    peers.serve(large, 1, ANY_PORT)
+    dialled = [peers.dial(port) for _ in range(6)]
+    wait_until(lambda: counts([strict, large]) == [1, 3] and len(strict.events("server.drop", 1)) == 2, "two are dropped")
+    strict.request("server.set", 1, {"maxConnections": 1})
+    dialled += [peers.dial(port) for _ in range(4)]
+    wait_until(lambda: counts([strict, large]) == [1, 7], "no more are")
+    close_all(dialled)
+
+
 def test_a_member_with_room_again_takes_part_again(join):
     sessions, port = listening([join(), join()], maxConnections=1)
     first = dial_until(sessions, port, 2)

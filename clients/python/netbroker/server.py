@@ -53,6 +53,7 @@ class Server(Remote):
         keep_alive: Optional[bool] = None,
         keep_alive_initial_delay: Optional[float] = None,
         max_connections: Optional[int] = None,
+        drop_max_connection: Optional[bool] = None,
         read_chunk: Optional[int] = None,
         high_water_mark: Optional[int] = None,
         block_list: Optional[BlockList] = None,
@@ -75,6 +76,7 @@ class Server(Remote):
             keep_alive=keep_alive,
             keep_alive_initial_delay=keep_alive_initial_delay,
             max_connections=max_connections,
+            drop_max_connection=drop_max_connection,
             read_chunk=read_chunk,
             high_water_mark=high_water_mark,
             block_list=id_of(block_list),
@@ -131,9 +133,9 @@ class Server(Remote):
         connections: Dict[str, int] = await self._request("getConnections")
         return connections["count"]
 
-    async def set(self, max_connections: Optional[int] = None) -> None:
+    async def set(self, max_connections: Optional[int] = None, drop_max_connection: Optional[bool] = None) -> None:
         """Limits the connections that are open at a time; None: no limit."""
-        await self._request("set", max_connections=max_connections)
+        await self._request("set", max_connections=max_connections, drop_max_connection=drop_max_connection)
 
     async def info(self) -> ServerInfo:
         return from_body(await self._request("info"))  # type: ignore[return-value]
