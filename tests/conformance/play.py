@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import notation
 from notation import Mark, difference, fill, show
 from peers import Files, Peer, kernel_options
-from scenario import Command, Events, Reply
+from scenario import Command, Reply
 from support.broker import wait_until
 
 
@@ -313,5 +313,6 @@ def padded(folder, size):
 def compare(ours, nodes):
     """Where two logs of one scenario disagree, save in the lines that are for one side only."""
     ours, nodes = ([line for line in log if line.side is None] for log in (ours, nodes))
+    assert [line.place for line in ours] == [line.place for line in nodes]
     return [f"{our.place}: {our.source}\n    broker: {our.text}\n    node:   {node.text}"
             for our, node in zip(ours, nodes) if our.text != node.text]

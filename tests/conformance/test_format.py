@@ -4,7 +4,7 @@ import itertools
 import pytest
 
 from notation import Mistake, Tokens, difference, fill, read_value
-from play import Mismatch, play
+from play import Line, Mismatch, compare, play
 from scenario import Command, Events, Reply, ScenarioError, load
 
 GOOD = "scenario: a title\nrows: EV-01\n"
@@ -66,6 +66,13 @@ def test_a_scenario_is_read(tmp_path):
     assert command.values == ["a", {"encoding": "hex"}]
     assert isinstance(reply, Reply) and reply.fails and reply.pattern == {"code": "ERR_A", "message": "no", "port": 1}
     assert isinstance(events, Events) and events.groups == [[("data", "b"), ("end", None)], [("close", {"hadError": True})]]
+
+
+def test_logs_are_compared_but_for_lines_of_one_side():
+    ours = [Line("a.txt:1", "s > x", None, "= 1"), Line("a.txt:2", "s < y", "broker", "s < y"), Line("a.txt:4", "=", None, "= 2")]
+    theirs = [Line("a.txt:1", "s > x", None, "= 1"), Line("a.txt:3", "s < z", "node", "s < z"), Line("a.txt:4", "=", None, "= 3")]
+    assert compare(ours, ours) == []
+    assert compare(ours, theirs) == ["a.txt:4: =\n    broker: = 2\n    node:   = 3"]
 
 
 def test_lines_for_one_side_are_played_on_that_side_only(tmp_path):

@@ -3,7 +3,8 @@ import collections
 
 import pytest
 
-from walk import ACTIONS, Connection, Kind, Plan, Step, Walker, take_walks
+from walk import Walker, take_walks
+from walk_model import ACTIONS, Connection, Kind, Plan, Step
 
 WALKS = 200
 PLAN = Plan([Kind(accepted=True, unix=False, half_open=True)], [Step(0, "send", 5000), Step(0, "write", 5000)], (7, 1000))
