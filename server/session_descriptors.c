@@ -1,5 +1,6 @@
 /* A session's descriptors: those that come from its client, and those that its commands name. */
 #include "control_socket.h"
+#include "fd_reserve.h"
 #include "foreign.h"
 #include "inherited.h"
 #include "session.h"
@@ -49,11 +50,17 @@ static void break_as_truncated(struct nb_session *session)
     nb_session_break(session, &fault);
 }
 
+/* The kernel fills the lowest numbers first, so the last one tells whether it is short of them. */
+static bool leaves_reserve(const struct nb_fd_batch *batch)
+{
+    return !batch->count || !nb_fd_reserve_is_reached(batch->fds[batch->count - 1]);
+}
+
 void nb_session_receive_fds(struct nb_stream *stream, struct nb_fd_batch *batch)
 {
     struct nb_session *session = NB_SESSION_OF(stream, stream);
     const struct nb_limits *limits = session->limits;
-    if (batch->is_truncated)
+    if (batch->is_truncated || !leaves_reserve(batch))
         break_as_truncated(session);
     else if (batch->count > limits->max_fds_per_frame)
         break_by_limit(session, "maxFdsPerFrame", limits->max_fds_per_frame);

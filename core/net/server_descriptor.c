@@ -52,7 +52,8 @@ static int begin_to_listen(struct nb_listening *listening, int backlog)
 static void listen_on(struct nb_server *server, int fd, struct nb_ownership *ownership, int port)
 {
     struct nb_listening listening = {.fd = fd};
-    int status = begin_to_listen(&listening, server->order.target.backlog);
+    int status =
+        nb_fd_reserve_is_reached(fd) ? UV_EMFILE : begin_to_listen(&listening, server->order.target.backlog);
     if (status == 0)
         status = nb_acceptor_open(server->actor.loop, &nb_server_acceptor_ops, server, fd, &server->acceptor);
     if (status < 0) {
@@ -71,7 +72,7 @@ static void listen_on(struct nb_server *server, int fd, struct nb_ownership *own
 void nb_server_listen_on_descriptor(struct nb_server *server, int fd)
 {
     struct nb_ownership *ownership;
-    int status = nb_fd_reserve_is_reached(fd) ? UV_EMFILE : nb_ownership_claim(fd, &ownership);
+    int status = nb_ownership_claim(fd, &ownership);
     if (status == 0) {
         listen_on(server, fd, ownership, 0);
         return;

@@ -534,3 +534,19 @@ def test_a_full_process_loses_the_session_that_fills_it(start_broker, folder):
         assert bystander.request("session.ping") == {}
         with FdSession(path) as modest:
             assert modest.create(near, 1) == {"id": 1}
+
+
+def test_what_waits_leaves_room_for_others(start_broker, folder):
+    path = folder / "broker.sock"
+    start_broker(path, command=["prlimit", "--nofile=80:80", str(BINARY), "serve", "--socket", str(path), "--workers", "1"])
+    near, far = unix_pair()
+    with near, far, FdSession(path) as first, FdSession(path) as second:
+        first.result(first.send_fds([near.fileno()] * 16, "session.ping"))
+        first.result(first.send_fds([near.fileno()] * 8, "session.ping"))
+        with pytest.raises((EOFError, BrokenPipeError)):
+            for _ in range(4):
+                second.result(second.send_fds([near.fileno()] * 8, "session.ping"))
+        assert second.events("session.error")[0][0]["code"] == "ERR_NB_FD_TRUNCATED"
+        assert first.request("session.info")["fdsReceived"] == 24
+        with Session(path) as third:
+            assert third.request("session.ping") == {}
