@@ -225,6 +225,14 @@ def test_a_bound_socket_connects_from_there(session):
             assert peer.getpeername() == (peers.LOOPBACK, address["port"])
 
 
+def test_a_bound_socket_finds_the_address_of_a_name_that_it_can_reach(session):
+    address = bind(session, host=peers.LOOPBACK)
+    with peers.listener() as listener:
+        ends = session.request("socket.connect", 1, {"port": peers.port_of(listener), "host": "localhost"})
+        assert (ends["localAddress"], ends["localPort"]) == (peers.LOOPBACK, address["port"])
+        assert ends["remoteAddress"] == peers.LOOPBACK
+
+
 def test_the_default_is_any_address_and_port(session):
     assert bind(session)["address"] == "0.0.0.0"
 
