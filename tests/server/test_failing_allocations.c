@@ -368,6 +368,34 @@ static void talk_of_windows(void)
     hear("end");
 }
 
+/* A race that the second address wins, one that nobody wins, and lookups that come to nothing. */
+static void talk_of_races(void)
+{
+    uint16_t port;
+    int listener = peer_listen(&port);
+    ask_with("[0,1,'net.createConnection',[1,{'port':%u,'host':'x','lookup':true}]]", port,
+             "[2,'socket.lookupRequest',[1,{'host':'x','family':0,'hints':32,'all':true}]]");
+    ask("[0,2,'socket.lookupResult',[1,{'addresses':[{'address':'127.0.0.2'},{'address':'127.0.0.1'}]}]]",
+        "[2,'socket.lookup',[1,{'address':'127.0.0.2','family':4,'host':'x'}]]");
+    hear("[1,1,nil,{'id':1,*");
+    ask_with("[0,3,'net.createConnection',[3,{'port':%u,'host':'x','lookup':true}]]", port,
+             "[2,'socket.lookupRequest',[3,*");
+    ask("[0,4,'socket.lookupResult',[3,{'addresses':[{'address':'127.0.0.2'},{'address':'127.0.0.3'}]}]]",
+        "[2,'socket.error',[3,{'code':'ECONNREFUSED','message':'','name':'AggregateError',*'errors':*");
+    hear("[1,3,{'code':'ECONNREFUSED'*");
+    ask("[0,5,'net.createConnection',[5,{'port':9,'host':'x','lookup':true}]]",
+        "[2,'socket.lookupRequest',[5,*");
+    ask("[0,6,'socket.lookupResult',[5,{'address':'y'}]]",
+        "[2,'socket.error',[5,{'code':'ERR_INVALID_IP_ADDRESS'*");
+    hear("[1,5,{'code':'ERR_INVALID_IP_ADDRESS'*");
+    hear("[1,6,{'code':'ERR_INVALID_IP_ADDRESS'*");
+    ask("[0,7,'net.createConnection',[7,{'port':9,'host':'x','lookup':true}]]",
+        "[2,'socket.lookupRequest',[7,*");
+    ask("[0,8,'socket.destroy',[7]]", "[1,7,{'code':'ERR_SOCKET_CLOSED'*");
+    hear("[1,8,nil,{}]");
+    close(listener);
+}
+
 /* ---- running them ---- */
 
 static void make_path(void)
@@ -434,15 +462,19 @@ CONVERSATION(talk_of_time)
 CONVERSATION(talk_of_failures)
 CONVERSATION(talk_of_block_lists)
 CONVERSATION(talk_of_windows)
+CONVERSATION(talk_of_races)
 
 int main(void)
 {
     const TTest *const tests[] = {
-        talk_over_tcp_,    talk_over_tcp_with_a_name_, talk_without_numbers_,
-        talk_over_a_path_, talk_of_descriptors_,       talk_in_polls_,
-        talk_wrongly_,     talk_about_itself_,         talk_of_queues_,
-        talk_of_time_,     talk_of_failures_,          talk_of_block_lists_,
-        talk_in_a_group_,  talk_of_windows_,           NULL,
+        talk_over_tcp_,        talk_over_tcp_with_a_name_,
+        talk_without_numbers_, talk_over_a_path_,
+        talk_of_descriptors_,  talk_in_polls_,
+        talk_wrongly_,         talk_about_itself_,
+        talk_of_queues_,       talk_of_time_,
+        talk_of_failures_,     talk_of_block_lists_,
+        talk_in_a_group_,      talk_of_windows_,
+        talk_of_races_,        NULL,
     };
     return run_suite("failing allocations", tests);
 }

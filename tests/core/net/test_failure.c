@@ -1,6 +1,8 @@
 /* The texts are what Node prints for the same errors. */
 #include "failure.h"
 #include "memory.h"
+#include "msgpack_decode.h"
+#include "rpc.h"
 #include "suite.h"
 
 #include <stdlib.h>
@@ -258,13 +260,73 @@ START_TEST(without_memory_there_is_still_an_error)
 }
 END_TEST
 
+static struct nb_failure *two_refusals(void)
+{
+    struct nb_endpoint ends[2] = {address_of("::1", 1), address_of("127.0.0.1", 1)};
+    struct nb_failure *failures[2];
+    for (unsigned i = 0; i < 2; i++)
+        failures[i] =
+            nb_failure_connect(i ? UV_ETIMEDOUT : UV_ECONNREFUSED, &ends[i], (struct nb_slice){0}, NULL);
+    struct nb_failure *all = nb_failure_aggregate(failures, 2);
+    for (unsigned i = 0; i < 2; i++)
+        nb_failure_unref(failures[i]);
+    return all;
+}
+
+/* The errors outlive what they were made of. */
+START_TEST(several_errors_in_one)
+{
+    struct nb_failure *all = two_refusals();
+    struct nb_slice errors = all->fault.map.errors;
+    struct nb_cursor cursor = {errors.data, errors.data + errors.length};
+    ck_assert(nb_slice_is(all->fault.map.code, "ECONNREFUSED"));
+    ck_assert(nb_slice_is(all->fault.map.name, "AggregateError"));
+    ck_assert(nb_slice_is(all->fault.map.message, "") && all->fault.map.message.data);
+    ck_assert_uint_eq(nb_cursor_take(&cursor).count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        nb_Error one;
+        struct nb_fault fault = {0};
+        nb_message_clear(&nb_shape_Error, &one);
+        ck_assert(nb_decode_message(&cursor, &nb_shape_Error, "errors", &one, &fault));
+        ck_assert(
+            nb_slice_is(one.message, i ? "connect ETIMEDOUT 127.0.0.1:1" : "connect ECONNREFUSED ::1:1"));
+        ck_assert_int_eq(one.error_number, i ? UV_ETIMEDOUT : UV_ECONNREFUSED);
+    }
+    ck_assert_ptr_eq(cursor.at, cursor.end);
+    nb_failure_unref(all);
+}
+END_TEST
+
+START_TEST(several_errors_without_memory)
+{
+    for (uint64_t failing = 3; failing <= 4; failing++) {
+        nb_memory_fail_after(failing);
+        struct nb_failure *all = two_refusals();
+        ck_assert(nb_slice_is(all->fault.map.code, "ENOMEM"));
+        nb_failure_unref(all);
+    }
+}
+END_TEST
+
+START_TEST(the_errors_of_a_clients_error_are_copied)
+{
+    static uint8_t list[] = {0x90};
+    struct nb_failure *made = nb_failure_of_client(&(nb_Error){.errors = {list, sizeof list}});
+    list[0] = 0xc0;
+    ck_assert_uint_eq(made->fault.map.errors.length, 1);
+    ck_assert_uint_eq(made->fault.map.errors.data[0], 0x90);
+    nb_failure_unref(made);
+}
+END_TEST
+
 int main(void)
 {
-    return run_suite("failure",
-                     (const TTest *[]){system_errors, connect_errors_over_tcp,
-                                       connect_errors_from_a_chosen_address, connect_errors_on_a_path,
-                                       listen_errors, bind_errors, lookup_errors, errors_with_codes_of_node,
-                                       a_range_error_shows_what_came, texts_are_copied, long_texts_are_cut,
-                                       a_failure_lives_until_its_last_share, a_clients_error_is_copied,
-                                       without_memory_there_is_still_an_error, NULL});
+    return run_suite(
+        "failure",
+        (const TTest *[]){system_errors, connect_errors_over_tcp, connect_errors_from_a_chosen_address,
+                          connect_errors_on_a_path, listen_errors, bind_errors, lookup_errors,
+                          errors_with_codes_of_node, a_range_error_shows_what_came, texts_are_copied,
+                          long_texts_are_cut, a_failure_lives_until_its_last_share, a_clients_error_is_copied,
+                          without_memory_there_is_still_an_error, several_errors_in_one,
+                          several_errors_without_memory, the_errors_of_a_clients_error_are_copied, NULL});
 }
