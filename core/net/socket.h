@@ -58,7 +58,7 @@ struct nb_socket {
     enum nb_socket_state state;
 
     struct nb_stream stream;
-    bool stream_in_use; /* from open or connect to on_closed */
+    bool stream_in_use; /* from open to on_closed */
     struct nb_ownership *ownership; /* a share; of a descriptor from outside, while it is open; else NULL */
     struct nb_endpoint local, remote;
     struct nb_endpoint bound; /* by socket.bind, where to connect from; family 0: nothing was bound */

@@ -33,11 +33,11 @@ static void update_interest(struct nb_stream *stream)
     int interest = 0;
     if (stream->fd < 0 || stream->is_closing)
         return;
-    if (stream->is_reading && !stream->is_connecting)
+    if (stream->is_reading)
         interest |= UV_READABLE;
     else if (stream->watches_hangup)
         interest |= UV_DISCONNECT;
-    if (stream->is_connecting || (stream->is_full && !stream->is_broken))
+    if (stream->is_full && !stream->is_broken)
         interest |= UV_WRITABLE;
     if (interest == stream->interest)
         return;
@@ -60,46 +60,6 @@ static int adopt(struct nb_stream *stream, int fd)
 int nb_stream_open(struct nb_stream *stream, int fd)
 {
     return adopt(stream, fd);
-}
-
-/* ---- connecting ---- */
-
-int nb_stream_connect(struct nb_stream *stream, int fd, const struct sockaddr *address, socklen_t length)
-{
-    int status = adopt(stream, fd);
-    if (status < 0)
-        return status;
-    do
-        status = connect(fd, address, length);
-    while (status < 0 && errno == EINTR);
-    stream->is_connecting = true;
-    if (status < 0 && errno != EINPROGRESS) {
-        stream->connect_status = -errno;
-        nb_loop_flush_later(stream->loop, &stream->flush);
-    } else {
-        update_interest(stream);
-    }
-    return 0;
-}
-
-static void finish_connecting(struct nb_stream *stream, int status)
-{
-    stream->is_connecting = false;
-    stream->is_broken = stream->cannot_read = status != 0;
-    stream->is_reading = stream->is_reading && !stream->cannot_read;
-    update_interest(stream);
-    if (!status && (stream->queue.count || stream->is_shutting))
-        nb_loop_flush_later(stream->loop, &stream->flush);
-    stream->ops->on_connected(stream, status);
-}
-
-static int socket_error(int fd)
-{
-    int error = 0;
-    socklen_t length = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
-        error = errno;
-    return -error;
 }
 
 /* ---- failing ---- */
@@ -231,7 +191,7 @@ static bool is_past_writing(const struct nb_stream *stream)
 
 static void queue_flush(struct nb_stream *stream)
 {
-    if (!stream->is_full && !stream->is_connecting && !is_past_writing(stream))
+    if (!stream->is_full && !is_past_writing(stream))
         nb_loop_flush_later(stream->loop, &stream->flush);
 }
 
@@ -285,7 +245,7 @@ static void shut(struct nb_stream *stream)
 void nb_stream_flush(struct nb_stream *stream)
 {
     size_t sent;
-    if (stream->fd < 0 || stream->is_connecting || is_past_writing(stream))
+    if (stream->fd < 0 || is_past_writing(stream))
         return;
     int status = nb_write_queue_send(&stream->queue, stream->fd, &sent);
     stream->is_full = status == UV_EAGAIN;
@@ -303,11 +263,7 @@ void nb_stream_flush(struct nb_stream *stream)
 
 static void run_flush(struct nb_flush *flush)
 {
-    struct nb_stream *stream = STREAM_OF(flush, flush);
-    if (stream->is_connecting && stream->connect_status < 0)
-        finish_connecting(stream, stream->connect_status);
-    else
-        nb_stream_flush(stream);
+    nb_stream_flush(STREAM_OF(flush, flush));
 }
 
 /* ---- events ---- */
@@ -319,10 +275,6 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (status < 0) { /* EPOLLERR, and libuv has stopped polling: the system calls will say what it is */
         stream->interest = 0;
         events = UV_READABLE | UV_WRITABLE | UV_DISCONNECT;
-    }
-    if (stream->is_connecting) {
-        finish_connecting(stream, socket_error(stream->fd));
-        return;
     }
     /* A peer may have answered before it went: a write that fails would take away what is still to be read. */
     if (events & UV_READABLE)

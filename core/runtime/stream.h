@@ -1,6 +1,6 @@
 /*
  * A non-blocking socket on a loop: reads into its owner's memory, a write queue
- * that is sent at the end of the turn, connect, half-close, close.
+ * that is sent at the end of the turn, half-close, close.
  *
  * On uv_poll and system calls of our own instead of uv_stream_t: see
  * docs/decisions/0001-own-streams.md.
@@ -24,8 +24,6 @@ struct nb_stream;
  * nb_stream_flush. Each may call any nb_stream_* function.
  */
 struct nb_stream_ops {
-    /* The connect of nb_stream_connect ended: 0 or negative errno. NULL where it is not used. */
-    void (*on_connected)(struct nb_stream *stream, int status);
     /*
      * Where to read to and how much at most; NULL: not now, and reading was stopped. A size of 0: no bytes now, but
      * an end or a failure that comes before any; once there are bytes reading stops.
@@ -64,8 +62,7 @@ struct nb_stream {
     struct nb_flush flush;
     int fd; /* -1: none */
     int interest;
-    int connect_status; /* an error that connect told at once */
-    bool is_connecting, is_reading, is_full, is_shutting, is_broken, is_closing;
+    bool is_reading, is_full, is_shutting, is_broken, is_closing;
     bool cannot_read; /* is broken, and not for writing only */
     bool watches_hangup; /* until it was told */
     bool packs; /* settles its queue when the socket is full */
@@ -80,13 +77,6 @@ void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct
 
 /* Takes an open, connected, non-blocking socket. On failure (negative errno) the fd stays the caller's. */
 int nb_stream_open(struct nb_stream *stream, int fd);
-
-/*
- * Takes a fresh non-blocking socket and connects it. 0: on_connected follows,
- * also for what the system refuses at once, but never from inside this call. On
- * failure (negative errno) nothing was begun and the fd stays the caller's.
- */
-int nb_stream_connect(struct nb_stream *stream, int fd, const struct sockaddr *address, socklen_t length);
 
 void nb_stream_start_reading(struct nb_stream *stream);
 void nb_stream_stop_reading(struct nb_stream *stream);

@@ -75,3 +75,11 @@ def test_own_code_is_in_the_text():
 def test_unknown_fields_are_ignored():
     error = from_map({"code": "EPIPE", "message": "m", "invented": 1})
     assert not hasattr(error, "invented")
+
+
+def test_errors_of_several_addresses():
+    refusals = [{"code": "ECONNREFUSED", "message": f"connect ECONNREFUSED {address}:1"} for address in ("::1", "127.0.0.1")]
+    error = from_map({"code": "ECONNREFUSED", "message": "", "name": "AggregateError", "errors": refusals})
+    assert isinstance(error, ConnectionRefusedError)
+    assert [one.message for one in error.errors] == [one["message"] for one in refusals]
+    assert error.message == "connect ECONNREFUSED ::1:1; connect ECONNREFUSED 127.0.0.1:1"

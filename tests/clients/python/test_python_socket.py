@@ -320,3 +320,29 @@ async def test_session_lost_ends_iterations_and_tells_listeners(daemon):
     events, _ = await soon(waiting)
     assert isinstance(events[-2].body, netbroker.SessionLost) and events[-1].name == "close"
     assert isinstance(told[0], netbroker.SessionLost) and told[1] == {"had_error": True}
+
+
+async def connect_by_name(session, port, **answer):
+    """Connects a socket to a name that the program looks up; returns the socket and how it ended."""
+    socket = await Socket.create(session)
+    connecting = asyncio.ensure_future(socket.connect(port, "db.test", lookup=True, auto_select_family_attempt_timeout=60000))
+    request = (await soon(socket.__anext__())).body
+    assert request == {"host": "db.test", "family": 0, "hints": 32, "all": True}
+    await soon(socket.lookup_result(**answer))
+    return socket, connecting
+
+
+async def test_a_lookup_by_the_program(session):
+    server, port = await listening(session)
+    found = [{"address": "127.0.0.9", "family": 4}, {"address": "127.0.0.1"}]
+    socket, connecting = await connect_by_name(session, port, addresses=found)
+    assert (await soon(connecting))["remote_address"] == "127.0.0.1"
+    await stop(server, socket)
+
+
+async def test_a_lookup_that_fails(session):
+    error = OSError("not here")
+    error.code = "ENOTFOUND"
+    _, connecting = await connect_by_name(session, 1, error=error)
+    with pytest.raises(netbroker.BrokerError, match="not here"):
+        await soon(connecting)

@@ -53,11 +53,6 @@ __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
         owner.on_word();
 }
 
-static void on_connected(struct nb_stream *self, int status)
-{
-    tell("connected:%s", status ? uv_err_name(status) : "ok");
-}
-
 static uint8_t *reserve(struct nb_stream *self, size_t *ret_size)
 {
     if (owner.refuses_room) {
@@ -117,7 +112,6 @@ static void on_fds(struct nb_stream *self, struct nb_fd_batch *batch)
 
 static const struct nb_stream_ops ops = {.on_hangup = on_hangup,
                                          .on_fds = on_fds,
-                                         .on_connected = on_connected,
                                          .reserve = reserve,
                                          .on_bytes = on_bytes,
                                          .on_end = on_end,
@@ -231,106 +225,7 @@ static void fill_socket(void)
     owner.story[0] = '\0';
 }
 
-/* ---- connecting ---- */
-
-START_TEST(a_connect_that_works)
-{
-    struct sockaddr_in address;
-    int listener = listen_on_loopback(&address);
-    begin();
-    ck_assert_int_eq(nb_stream_connect(stream, tcp_socket(), (struct sockaddr *)&address, sizeof address), 0);
-    nb_stream_start_reading(stream);
-    write_text("early");
-    ck_assert_str_eq(owner.story, "");
-    wait_for("connected:ok");
-    peer = accept_soon(listener);
-    wait_for("sent:5");
-    assert_peer_receives("early");
-    send_from_peer("hello");
-    wait_for("bytes:5");
-    ck_assert_str_eq(owner.story, "connected:ok sent:5 bytes:5");
-    close(listener);
-    close_and_end();
-}
-END_TEST
-
-START_TEST(a_connect_that_is_refused)
-{
-    struct sockaddr_in address;
-    close(listen_on_loopback(&address));
-    begin();
-    ck_assert_int_eq(nb_stream_connect(stream, tcp_socket(), (struct sockaddr *)&address, sizeof address), 0);
-    nb_stream_start_reading(stream);
-    write_text("never sent");
-    ck_assert_str_eq(owner.story, "");
-    wait_for("connected");
-    turn();
-    ck_assert_str_eq(owner.story, "connected:ECONNREFUSED");
-    close_and_end();
-    ck_assert_str_eq(owner.story, "connected:ECONNREFUSED closed");
-}
-END_TEST
-
-static int unix_socket(void)
-{
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
-
-START_TEST(what_is_refused_at_once_is_told_later)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
-    begin();
-    ck_assert_int_eq(nb_stream_connect(stream, unix_socket(), (struct sockaddr *)&address, sizeof address),
-                     0);
-    ck_assert_str_eq(owner.story, "");
-    turn();
-    ck_assert_str_eq(owner.story, "connected:ENOENT");
-    close_and_end();
-}
-END_TEST
-
-START_TEST(a_unix_connect_is_told_later_too)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX}; /* the system chooses an abstract name */
-    socklen_t length = sizeof address;
-    int listener = unix_socket();
-    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address.sun_family), 0);
-    ck_assert_int_eq(listen(listener, 1), 0);
-    getsockname(listener, (struct sockaddr *)&address, &length);
-    begin();
-    ck_assert_int_eq(nb_stream_connect(stream, unix_socket(), (struct sockaddr *)&address, length), 0);
-    nb_stream_shutdown(stream);
-    ck_assert_str_eq(owner.story, "");
-    wait_for("shut");
-    ck_assert_str_eq(owner.story, "connected:ok shut:ok");
-    close(listener);
-    close_and_end();
-}
-END_TEST
-
-START_TEST(closing_forgets_a_connect)
-{
-    struct sockaddr_in address;
-    int listener = listen_on_loopback(&address);
-    begin();
-    ck_assert_int_eq(nb_stream_connect(stream, tcp_socket(), (struct sockaddr *)&address, sizeof address), 0);
-    write_text("never sent");
-    close(listener);
-    close_and_end();
-    ck_assert_str_eq(owner.story, "closed");
-}
-END_TEST
-
-START_TEST(closing_forgets_a_refusal)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
-    begin();
-    ck_assert_int_eq(nb_stream_connect(stream, unix_socket(), (struct sockaddr *)&address, sizeof address),
-                     0);
-    close_and_end();
-    ck_assert_str_eq(owner.story, "closed");
-}
-END_TEST
+/* ---- opening ---- */
 
 START_TEST(a_descriptor_that_is_no_socket_stays_the_callers)
 {
@@ -797,21 +692,6 @@ START_TEST(each_callback_may_close)
 }
 END_TEST
 
-START_TEST(on_connected_may_close)
-{
-    struct sockaddr_in address;
-    int listener = listen_on_loopback(&address);
-    begin();
-    owner.closes_in = "connected";
-    ck_assert_int_eq(nb_stream_connect(stream, tcp_socket(), (struct sockaddr *)&address, sizeof address), 0);
-    write_text("never sent");
-    wait_for("closed");
-    close(listener);
-    close_and_end();
-    ck_assert_str_eq(owner.story, "connected:ok closed");
-}
-END_TEST
-
 START_TEST(on_failure_may_close)
 {
     begin_with(tcp_pair);
@@ -908,13 +788,7 @@ END_TEST
 
 int main(void)
 {
-    return run_suite("stream", (const TTest *[]){a_connect_that_works,
-                                                 a_connect_that_is_refused,
-                                                 what_is_refused_at_once_is_told_later,
-                                                 a_unix_connect_is_told_later_too,
-                                                 closing_forgets_a_connect,
-                                                 closing_forgets_a_refusal,
-                                                 a_descriptor_that_is_no_socket_stays_the_callers,
+    return run_suite("stream", (const TTest *[]){a_descriptor_that_is_no_socket_stays_the_callers,
                                                  nothing_is_read_before_it_is_asked_for,
                                                  the_end_comes_after_the_bytes,
                                                  a_reset_comes_after_the_bytes,
@@ -942,7 +816,6 @@ int main(void)
                                                  a_queue_that_was_filled_before_is_taken,
                                                  linger_zero_resets,
                                                  each_callback_may_close,
-                                                 on_connected_may_close,
                                                  on_failure_may_close,
                                                  a_failure_behind_what_was_sent_is_told_after_it,
                                                  a_stream_closed_in_on_sent_tells_no_failure,
