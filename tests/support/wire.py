@@ -131,6 +131,10 @@ class Session:
             self._waiting.clear()
             yield frame
 
+    def forget(self):
+        """Drops what has come and was not asked for."""
+        self._waiting.clear()
+
     def expect_eof(self, patience=DEADLINE):
         """Keeps the frames that still come and returns when the broker has closed."""
         while self._read_frame(time.monotonic() + patience) is not None:
