@@ -351,6 +351,18 @@ struct nb_failure *nb_failure_family(struct nb_slice text, const char *argument)
     return nb_failure_argument(nb_failure_value("options.family", "is invalid", received), argument);
 }
 
+struct nb_failure *nb_failure_address_family(int family, struct nb_slice host, uint16_t port)
+{
+    struct nb_failure *failure =
+        nb_failure_make("ERR_INVALID_ADDRESS_FAMILY", "RangeError", "Invalid address family: %d %.*s:%u",
+                        family, (int)host.length, (const char *)host.data, port);
+    if (failure->shares != CONSTANT) {
+        failure->fault.map.has_port = true;
+        failure->fault.map.port = port;
+    }
+    return nb_failure_argument(failure, "family");
+}
+
 /* Tells where to; a zone is no part of what was blocked. */
 static struct nb_failure *add_remote(struct nb_failure *failure, const struct nb_endpoint *remote)
 {

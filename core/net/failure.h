@@ -77,6 +77,8 @@ struct nb_failure *nb_failure_no_timeout(void);
 struct nb_failure *nb_failure_invalid_ip(struct nb_slice text, const char *argument);
 struct nb_failure *
 nb_failure_invalid_address(const char *argument); /* of net.SocketAddress and block lists */
+/* Of an address that a lookup gave: neither 4 nor 6, or not the address's. */
+struct nb_failure *nb_failure_address_family(int family, struct nb_slice host, uint16_t port);
 struct nb_failure *nb_failure_family(struct nb_slice text, const char *argument); /* neither ipv4 nor ipv6 */
 struct nb_failure *nb_failure_unknown_encoding(struct nb_slice name);
 struct nb_failure *

@@ -88,10 +88,7 @@ static struct nb_failure *objection_to(const struct nb_dial *dial, const struct 
     struct nb_endpoint address;
     if (!nb_endpoint_parse(found->text, &address))
         return nb_failure_invalid_ip(found->text.data ? found->text : nb_slice_of("undefined"), "address");
-    return nb_failure_argument(
-        nb_failure_make("ERR_INVALID_ADDRESS_FAMILY", "RangeError", "Invalid address family: %d %.*s:%u",
-                        found->family, (int)dial->host.length, (const char *)dial->host.data, dial->port),
-        "family");
+    return nb_failure_address_family(found->family, dial->host, dial->port);
 }
 
 /* NULL, or why the dial has come to its end: a share. */
