@@ -3,6 +3,7 @@
 'use strict';
 const net = require('net');
 
+const lookups = new Map(); // id -> callback
 const actors = new Map(); // id -> socket, server or block list
 let nextEven = 2;
 let era = 0; // raised when all actors are dropped; what an older one still says is not passed on
@@ -90,11 +91,25 @@ function info(socket) {
   };
 }
 
+// A lookup that the commands answer.
+function withLookup(id, options = {}) {
+  if (!options.lookup) return options;
+  const tell = emitter(id, 'socket');
+  return { ...options, lookup(host, { family, hints, all }, callback) {
+    lookups.set(id, callback);
+    tell('lookupRequest', { host, family: family ?? 0, hints, all });
+  } };
+}
+
 const socketCommands = {
-  connect(socket, answer, body) {
-    socket.connect(body);
+  connect(socket, answer, body, id) {
+    socket.connect(withLookup(id, body));
     if (body && body.timeout !== undefined) socket.setTimeout(body.timeout);
     answerWhenConnected(socket, answer);
+  },
+  lookupResult(socket, answer, { error, address, family }, id) {
+    lookups.get(id)(error ? Object.assign(new Error(error.message), error) : null, address, family);
+    setImmediate(() => (socket.errored && !error ? answer.error(socket.errored) : answer.result({})));
   },
   write(socket, answer, data, options = {}) {
     socket.write(data, options.encoding, (error) => (error ? answer.error(error) : answer.result({ bytesWritten: socket.bytesWritten })));
@@ -213,7 +228,7 @@ const creations = {
   'net.createConnection'(id, answer, body = {}) {
     const { encoding, ...options } = body;
     if (options.onread) options.onread = onreadOf(id, options.onread);
-    const socket = net.createConnection(options);
+    const socket = net.createConnection(withLookup(id, options));
     if (encoding !== undefined) socket.setEncoding(encoding);
     watchSocket(id, socket);
     answerWhenConnected(socket, answer, { id });
@@ -261,8 +276,10 @@ const commandsOf = (actor) => (actor instanceof net.Socket ? socketCommands : ac
 
 // Commands that answer by themselves, later.
 const LATER = new Set(['net.createConnection', 'net.connect', 'socket.create', 'server.create', 'net.createServer', 'blockList.create',
-  'socket.connect', 'socket.write', 'socket.end', 'socket.destroy', 'socket.resetAndDestroy', 'server.listen', 'server.close',
+  'socket.connect', 'socket.lookupResult', 'socket.write', 'socket.end', 'socket.destroy', 'socket.resetAndDestroy', 'server.listen', 'server.close',
   'server.getConnections', 'session.ping', 'session.close']);
+
+const NAMED = new Set(['socket.connect', 'socket.lookupResult']); // want to know their id
 
 function run(method, target, values, answer) {
   const [kind, verb] = method.split('.');
@@ -271,7 +288,8 @@ function run(method, target, values, answer) {
   if (kind === 'net') return moduleCommands[verb](answer, ...values);
   const actor = actors.get(target);
   if (!actor) throw Object.assign(new Error(`no actor ${target}`), { code: 'ERR_DRIVER' });
-  return commandsOf(actor)[verb](actor, answer, ...values);
+  const command = commandsOf(actor)[verb];
+  return NAMED.has(method) ? command(actor, answer, values[0], target) : command(actor, answer, ...values);
 }
 
 function handle([, msgid, method, [target, ...values]]) {
