@@ -99,6 +99,8 @@ static const struct {
     {"sessionWriteWindow", offsetof(struct nb_limits, session_write_window), 1, 1 << 30},
     {"stallTimeout", offsetof(struct nb_limits, stall_timeout), 1, INT_MAX},
     {"maxSessions", offsetof(struct nb_limits, max_sessions), 1, 65536},
+    {"maxLingering", offsetof(struct nb_limits, max_lingering), 0, 1 << 20},
+    {"maxLingerBytes", offsetof(struct nb_limits, max_linger_bytes), 0, UINT32_MAX},
 };
 
 static bool set_limit(struct nb_config *config, const char *name, const char *value)

@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "host.h"
 #include "inherited.h"
+#include "lingering.h"
 #include "list_keeper.h"
 #include "log.h"
 #include "memory.h"
@@ -402,6 +403,7 @@ static int run(const struct nb_config *config, struct nb_control_socket *control
         return status;
     start_thread_pool(&runtime);
     nb_groups_init(&groups);
+    nb_lingering_init(config->limits.max_lingering, config->limits.max_linger_bytes, config->workers);
     if ((status = nb_resolver_start()) < 0 ||
         (status = start_daemon(&runtime, config, &lists, loaded, control, &deadline)) < 0 ||
         (status = nb_runtime_start(&runtime)) < 0)

@@ -26,6 +26,8 @@ static void wake_at_gate(struct nb_waiter *waiter)
     nb_socket_update_reading((struct nb_socket *)((char *)waiter - offsetof(struct nb_socket, at_gate)));
 }
 
+static void on_lingering_cut(struct nb_lingerer *lingerer);
+
 struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name)
 {
     struct nb_socket *socket = nb_actor_new(account->loop, &socket_class);
@@ -35,6 +37,7 @@ struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name)
     socket->name = name;
     nb_command_list_init(&socket->requests);
     socket->at_gate.wake = wake_at_gate;
+    socket->lingerer.cut = on_lingering_cut;
     socket->debt.socket = socket->actor.id;
     socket->end_of_dial.run = finish_dial;
     socket->timeout = -1;
@@ -227,6 +230,7 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
     nb_waiter_leave(&socket->at_gate);
     nb_timer_stop(&socket->timer);
     nb_debt_pay(socket->account, &socket->debt, socket->debt.length);
+    nb_lingering_remove(socket->actor.loop, &socket->lingerer);
     nb_flow_close(socket);
     if (socket->stream_in_use)
         nb_stream_close(&socket->stream);
@@ -244,9 +248,25 @@ static void close_gracefully(struct nb_socket *socket)
     nb_socket_close(socket, NULL);
 }
 
+/*
+ * The peer has not got everything, and is not to take what it has got for all there was. What another process has
+ * too stays as it is.
+ */
+static void give_up(struct nb_socket *socket)
+{
+    if (!socket->is_pipe && !socket->ownership)
+        nb_stream_linger_zero(&socket->stream);
+    nb_socket_close(socket, NULL);
+}
+
 static void on_linger_limit(struct nb_timer *timer)
 {
-    nb_socket_close((struct nb_socket *)((char *)timer - offsetof(struct nb_socket, timer)), NULL);
+    give_up((struct nb_socket *)((char *)timer - offsetof(struct nb_socket, timer)));
+}
+
+static void on_lingering_cut(struct nb_lingerer *lingerer)
+{
+    give_up((struct nb_socket *)((char *)lingerer - offsetof(struct nb_socket, lingerer)));
 }
 
 /* The session is gone: what it has written still goes out, as when a process exits; nothing more is read. */
@@ -254,10 +274,15 @@ static void linger(struct nb_socket *socket)
 {
     socket->is_lingering = true;
     nb_socket_update_reading(socket);
-    if (nb_timer_start(&socket->timer, socket->actor.loop, LINGER_LIMIT, on_linger_limit) < 0)
-        nb_socket_close(socket, NULL);
-    else if (!socket->is_ending)
+    if (nb_timer_start(&socket->timer, socket->actor.loop, LINGER_LIMIT, on_linger_limit) < 0) {
+        give_up(socket);
+        return;
+    }
+    if (!socket->is_ending)
         nb_socket_end_writing(socket);
+    nb_stream_flush(&socket->stream);
+    if (socket->state == NB_SOCKET_OPEN && socket->stream.queue.length)
+        nb_lingering_add(socket->actor.loop, &socket->lingerer, socket->stream.queue.length);
 }
 
 static void stop(struct nb_actor *self)

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "descriptor.h"
 #include "encoding.h"
+#include "lingering.h"
 #include "options.h"
 #include "stream.h"
 #include "timer.h"
@@ -72,6 +73,7 @@ struct nb_socket {
     struct nb_failure *failure; /* a share; why it closes, to be told with the close event */
     struct nb_waiter at_gate;
     struct nb_debt debt;
+    struct nb_lingerer lingerer;
     struct nb_flow flow;
     struct nb_decoder decoder;
 

@@ -38,6 +38,7 @@ void nb_socket_sent(struct nb_stream *stream, size_t length)
     struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
     socket->bytes_sent += length;
     nb_debt_pay(socket->account, &socket->debt, length);
+    nb_lingering_pay(socket->actor.loop, &socket->lingerer, length);
     nb_socket_touch(socket);
     tell_sent(socket);
 }

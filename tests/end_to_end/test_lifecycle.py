@@ -51,6 +51,44 @@ def test_a_peer_that_does_not_read_is_given_up_after_the_linger_limit(broker):
     assert time.monotonic() - began < 12, "the default linger limit is 5 s"
 
 
+def leave_bytes_behind(broker):
+    """A session that ends with 512 to 768 KiB for a peer that does not read yet; returns the peer and how many in all."""
+    with Session(broker.path) as session:
+        peer = peers.connect(session)
+        writes = len(peers.write_until_stuck(session, 1, 256 << 10)) + 2
+        for _ in range(2):
+            session.notify("socket.write", 1, bytes(256 << 10))
+    return peer, writes * (256 << 10)
+
+
+def gets_everything(peer, size):
+    with peer:
+        try:
+            return len(peers.read_to_end(peer)) == size
+        except ConnectionResetError:
+            return False
+
+
+@pytest.mark.parametrize("limit, kept", [("maxLingering=2", 2), (f"maxLingerBytes={800 << 10}", 1), ("maxLingering=0", 0)])
+def test_those_that_linger_longest_are_reset_at_the_bound(start_broker, limit, kept):
+    broker = start_broker(None, "--workers", "1", "--limit", limit)
+    fds, left = broker.open_fds(), []
+    for number in range(1, 6):
+        left.append(leave_bytes_behind(broker))
+        wait_until(lambda: broker.open_fds() <= fds + min(number, kept), "the oldest cut")
+    assert [gets_everything(peer, size) for peer, size in left] == [False] * (5 - kept) + [True] * kept
+
+
+def test_what_the_kernel_takes_at_once_does_not_linger(start_broker):
+    broker = start_broker(None, "--workers", "1", "--limit", "maxLingering=0", "--limit", "maxLingerBytes=0")
+    with Session(broker.path) as session:
+        others = [peers.connect(session, target) for target in range(1, 81, 2)]
+        session.send_bytes(b"".join(notification_frame("socket.write", target, b"last") for target in range(1, 81, 2)))
+    for peer in others:
+        with peer:
+            assert peers.read_to_end(peer) == b"last"
+
+
 def test_servers_go_with_their_session(broker, folder):
     with Session(broker.path) as session:
         port = peers.serve(session, 1)["port"]
