@@ -5,6 +5,7 @@
  */
 #include "socket_dial.h"
 
+#include "destination.h"
 #include "fd_reserve.h"
 #include "listen.h"
 #include "memory.h"
@@ -110,48 +111,36 @@ static bool start_attempt(struct nb_dial *dial, int fd, const struct nb_endpoint
     return true;
 }
 
-/* Where the system connects to when it is given this: it takes an unspecified address for the loopback's. */
-static struct nb_ip destination_of(const struct nb_ip *ip)
-{
-    static const uint8_t zeroes[16], mapped[12] = {[10] = 0xff, 0xff};
-    struct nb_ip destination = *ip;
-    if (ip->family == 4 && memcmp(ip->bytes, zeroes, 4) == 0)
-        destination.bytes[0] = 127, destination.bytes[3] = 1;
-    else if (ip->family == 6 && memcmp(ip->bytes, zeroes, 16) == 0)
-        destination.bytes[15] = 1;
-    else if (ip->family == 6 && memcmp(ip->bytes, mapped, 12) == 0 && memcmp(ip->bytes + 12, zeroes, 4) == 0)
-        destination.bytes[12] = 127, destination.bytes[15] = 1;
-    return destination;
-}
-
-/* The address as it was given and as it would be dialled. */
-static bool is_on(struct nb_filter *filter, unsigned reader, const struct nb_ip *ip)
+/* The address as it was given and as it is dialled. */
+static bool is_on(struct nb_filter *filter, unsigned reader, const struct nb_ip *given,
+                  const struct nb_ip *dialled)
 {
     struct nb_rule rule;
-    struct nb_ip destination = destination_of(ip);
-    return nb_filter_match(filter, reader, ip, &rule) ||
-           (memcmp(&destination, ip, sizeof *ip) != 0 &&
-            nb_filter_match(filter, reader, &destination, &rule));
+    return nb_filter_match(filter, reader, given, &rule) ||
+           (memcmp(given, dialled, sizeof *given) != 0 && nb_filter_match(filter, reader, dialled, &rule));
 }
 
 /* NULL: it may be connected to. */
-static struct nb_failure *objection_to(const struct nb_socket *socket, const struct nb_endpoint *remote)
+static struct nb_failure *objection_to(const struct nb_socket *socket, const struct nb_endpoint *remote,
+                                       const struct nb_ip *dialled)
 {
     unsigned reader = socket->actor.loop->index;
-    if (is_on(socket->account->deny_connect, reader, &remote->ip))
+    if (is_on(socket->account->deny_connect, reader, &remote->ip, dialled))
         return nb_failure_denied(remote);
-    return is_on(socket->filter, reader, &remote->ip) ? nb_failure_blocked(remote) : NULL;
+    return is_on(socket->filter, reader, &remote->ip, dialled) ? nb_failure_blocked(remote) : NULL;
 }
 
 static bool try_address(struct nb_dial *dial, const struct nb_endpoint *remote)
 {
     struct sockaddr_storage storage;
-    struct nb_failure *objection = objection_to(dial->socket, remote);
+    struct nb_endpoint dialled = *remote; /* what was checked, not what the system would make of it */
+    dialled.ip = nb_destination_of(&remote->ip, &dial->local.ip);
+    struct nb_failure *objection = objection_to(dial->socket, remote, &dialled.ip);
     if (objection) {
         fail_attempt(dial, remote, objection);
         return false;
     }
-    socklen_t length = nb_endpoint_to_sockaddr(remote, &storage);
+    socklen_t length = nb_endpoint_to_sockaddr(&dialled, &storage);
     int fd = nb_fd_reserve_socket(storage.ss_family);
     if (fd >= 0 && !bind_if_wanted(dial, remote, fd)) {
         close(fd);

@@ -140,6 +140,20 @@ def test_no_other_spelling_gets_through(session, rules, host, shown):
         assert nobody_came(listener)
 
 
+@pytest.mark.parametrize("host, local, rule", [
+    ("0.0.0.0", "127.0.0.2", "127.0.0.2"), ("::ffff:0.0.0.0", "::ffff:127.0.0.2", "127.0.0.2"),
+    ("::", "::ffff:127.0.0.2", "127.0.0.1")])
+def test_nor_does_one_from_a_bound_socket(session, rules, host, local, rule):
+    """An unspecified address is that of the socket's own end, to the system."""
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
+        options = {"host": host, "port": peers.port_of(listener), "localAddress": local}
+        blocked(session.refused("net.createConnection", 1, {**options, "blockList": rules(rule)}),
+                host, options["port"])
+        assert nobody_came(listener)
+        session.request("net.createConnection", 3, options)
+        assert listener.accept()[1][0] == "::ffff:127.0.0.2"
+
+
 def test_the_next_address_of_a_name_is_tried(session, rules):
     """localhost is both loopback addresses here, or only IPv4's."""
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
