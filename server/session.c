@@ -6,6 +6,7 @@
 #include "socket.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,13 +18,14 @@ enum {
 
 static void receive(struct nb_actor *self, struct nb_message **message);
 static void stop(struct nb_actor *self);
+static void go_on(struct nb_flush *flush);
 
 static const struct nb_actor_class session_class = {
     .name = "session", .size = sizeof(struct nb_session), .receive = receive, .stop = stop};
 static const struct nb_stream_ops stream_ops;
 
-/* A session's word to itself that frames are left over from the last turn. */
-static const struct nb_message_class backlog_class = {.name = "backlog", .size = sizeof(struct nb_message)};
+/* A session's word to itself to look at its next frame once more. */
+static const struct nb_message_class look_class = {.name = "look again", .size = sizeof(struct nb_message)};
 
 /* Its word to itself that it has started its last frame: the end must not overtake what was started. */
 static const struct nb_message_class last_frame_class = {.name = "last frame",
@@ -76,6 +78,7 @@ struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucr
     nb_frame_input_init(&session->input, &loop->pool, nb_limits_for_scan(limits));
     nb_session_poll_init(session);
     nb_session_stop_init(session);
+    session->go_on.run = go_on;
     nb_stream_init(&session->stream, loop, &stream_ops, false);
     if (init_account(session) < 0 || nb_stream_open(&session->stream, fd) < 0) {
         close(fd);
@@ -94,6 +97,7 @@ struct nb_session *nb_session_new(struct nb_loop *loop, int fd, const struct ucr
 static void finish(struct nb_session *session)
 {
     nb_timer_finish(&session->timer);
+    nb_loop_cancel_flush(session->actor.loop, &session->go_on);
     nb_session_poll_finish(session);
     nb_frame_input_finish(&session->input);
     nb_unclaimed_free(session->unclaimed);
@@ -298,14 +302,26 @@ static void start_frame(struct nb_session *session, struct nb_bytes frame)
     session->has_started = true;
 }
 
+static void go_on(struct nb_flush *flush)
+{
+    nb_session_pump((struct nb_session *)((char *)flush - offsetof(struct nb_session, go_on)));
+}
+
+/* A turn is over when sockets get theirs, not when there are no more messages. */
 static void leave_backlog(struct nb_session *session)
 {
-    struct nb_message *message = nb_message_new(session->actor.loop, &backlog_class);
+    nb_loop_flush_later(session->actor.loop, &session->go_on);
+}
+
+/* Answers to what was started before are on their way: to the actor, and from there. */
+static void look_again_later(struct nb_session *session)
+{
+    struct nb_message *message = nb_message_new(session->actor.loop, &look_class);
     if (!message) {
         nb_actor_stop(&session->actor);
         return;
     }
-    session->backlog_rounds = session->looks_again ? 2 : 1;
+    session->look_rounds = 2;
     nb_send(session->actor.loop, session->actor.id, message);
 }
 
@@ -324,7 +340,11 @@ static bool start_frames(struct nb_session *session)
         }
         start_frame(session, frame);
         check_unflushed(session);
-        if (i == FRAMES_A_TURN || session->holds_frames || session->looks_again) {
+        if (session->looks_again) {
+            look_again_later(session);
+            return false;
+        }
+        if (i == FRAMES_A_TURN || session->holds_frames) {
             leave_backlog(session);
             return false;
         }
@@ -334,7 +354,7 @@ static bool start_frames(struct nb_session *session)
 
 void nb_session_pump(struct nb_session *session)
 {
-    if (session->backlog_rounds || session->has_last_frame || session->is_ending ||
+    if (session->look_rounds || session->go_on.queued || session->has_last_frame || session->is_ending ||
         session->actor.is_stopping)
         return;
     if (!start_frames(session)) {
@@ -481,9 +501,9 @@ static void take_event(struct nb_session *session, struct nb_event_message *even
     nb_session_send_event(session, event);
 }
 
-static void take_backlog(struct nb_session *session, struct nb_message **message)
+static void look_again(struct nb_session *session, struct nb_message **message)
 {
-    if (--session->backlog_rounds) {
+    if (--session->look_rounds) {
         nb_send(session->actor.loop, session->actor.id, *message);
         *message = NULL;
         return;
@@ -511,8 +531,8 @@ static void receive(struct nb_actor *self, struct nb_message **message)
             nb_timer_stop(&session->timer);
         session->waits_for_relief = false;
         nb_session_pump(session);
-    } else if (class == &backlog_class) {
-        take_backlog(session, message);
+    } else if (class == &look_class) {
+        look_again(session, message);
     } else if (class == &last_frame_class) {
         nb_actor_stop(self);
     } else if (class == &nb_closing_class) {

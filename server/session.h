@@ -53,6 +53,7 @@ struct nb_session {
     bool polls; /* events are held until they are fetched */
     struct nb_held_events held;
     struct nb_command *poll; /* owned; the open poll */
+    struct nb_flush go_on; /* starts the frames that were left for the next turn */
     struct nb_flush poll_flush; /* answers it at the end of a turn that brought events */
     struct nb_timer poll_timer;
 
@@ -70,7 +71,7 @@ struct nb_session {
     bool stop_has_begun;
     bool holds_frames; /* no further one is started in this turn, because of the one before */
     bool looks_again; /* at the next frame, once what was started before it is settled */
-    unsigned backlog_rounds; /* frames of this session wait for so many messages to itself */
+    unsigned look_rounds; /* messages to itself that it waits for before that */
     bool waits_for_relief; /* too much is unflushed; with feature flow frames are started all the same */
     bool waits_for_client; /* far too much is queued to it */
     bool output_is_full; /* too much is queued to it for sockets to be read */

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from support.wire import Session
+from support.wire import Session, request_frame
 
 VECTORS = pathlib.Path(__file__).resolve().parents[1] / "core" / "net" / "block_list" / "blocklist.json"
 SCENARIOS = [s for s in json.loads(VECTORS.read_text())["scenarios"] if "quirk" not in s]
@@ -433,3 +433,19 @@ def test_names_are_of_a_uid(start_broker, folder):
         answer = test_access.as_nobody(running.path, ["blockList.create", 1, {"name": "mine", "mustExist": True}],
                                        ["blockList.create", 1, {"name": "mine"}])
         assert answer["answers"] == ["ENOENT", "ok"]
+
+
+def test_a_long_list_holds_up_nobody(start_broker):
+    """What goes over all rules comes one at a time: others are served between two of them, on the same loop too."""
+    broker = start_broker(None, "--workers", "1")
+    with Session(broker.path) as busy, Session(broker.path) as other:
+        busy.request("blockList.create", LIST)
+        add_all(busy, singles(20000))
+        other.request("session.ping", 0, {})
+        busy.send_bytes(b"".join(request_frame(number, "blockList.removeRule", LIST, {"rule": "192.0.2.1"})
+                                 for number in range(1000, 2000)))
+        busy.wait_for_response(1000)
+        other.request("session.ping", 0, {})
+        busy.take_in()
+        assert len(busy.unread()) < 500
+        busy.response(1999)

@@ -116,6 +116,19 @@ class Session:
         frames, self._waiting = self._waiting, []
         return frames
 
+    def take_in(self):
+        """Takes what has come by now and waits for nothing."""
+        self.socket.settimeout(0)
+        try:
+            while data := self.socket.recv(1 << 18):
+                self._unpacker.feed(data)
+        except BlockingIOError:
+            pass
+        finally:
+            self.socket.settimeout(DEADLINE)
+        for frame in self._unpacker:
+            self._accept(frame)
+
     def received(self, target, size):
         """The next `size` bytes of a socket, joined from its data events."""
         data = bytearray()
