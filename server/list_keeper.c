@@ -140,8 +140,11 @@ static void begin_to_load(struct keeper *keeper)
     nb_timer_stop(&keeper->quiet);
     keeper->since = 0;
     keeper->work.data = keeper;
-    if (uv_queue_work(&keeper->actor.loop->uv, &keeper->work, load, on_loaded) == 0)
-        keeper->is_working = true;
+    int status = uv_queue_work(&keeper->actor.loop->uv, &keeper->work, load, on_loaded);
+    keeper->is_working = status == 0;
+    if (status < 0)
+        nb_log(NB_LOG_WARNING, "block list not loaded", "list=%s place=%s reason=\"%s\"", keeper->name,
+               keeper->path, uv_strerror(status));
 }
 
 /* ---- changes of the file ---- */
@@ -168,9 +171,17 @@ static void look(struct keeper *keeper)
         begin_to_load(keeper);
 }
 
+static void tell_unwatched(const struct keeper *keeper, int status)
+{
+    nb_log(NB_LOG_WARNING, "block list not watched, only SIGHUP loads it anew", "list=%s error=%s",
+           keeper->name, uv_err_name(status));
+}
+
 static void on_change(uv_fs_event_t *watch, const char *name, int events, int status)
 {
-    (void)name, (void)events, (void)status;
+    (void)name, (void)events;
+    if (status < 0)
+        tell_unwatched(watch->data, status);
     look(watch->data);
 }
 
@@ -190,8 +201,7 @@ static void open_watch(struct keeper *keeper)
         status = uv_fs_event_start(&keeper->watch, on_change, directory, 0);
     }
     if (status < 0)
-        nb_log(NB_LOG_WARNING, "block list not watched, only SIGHUP loads it anew", "list=%s error=%s",
-               keeper->name, uv_err_name(status));
+        tell_unwatched(keeper, status);
 }
 
 /* ---- making ---- */

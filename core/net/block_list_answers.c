@@ -104,7 +104,7 @@ void nb_on_block_list_check_many(struct nb_actor *self, struct nb_command **comm
 enum { HEADS = 64 }; /* bytes of a response around its items, at most */
 
 struct part {
-    uint32_t offset, limit, count;
+    uint32_t limit, count;
     size_t room; /* bytes */
     bool with_hits, is_too_large;
     struct nb_encoder items;
@@ -129,10 +129,6 @@ static void pack_rule(struct part *part, const struct nb_rule *rule, uint64_t hi
 static bool visit(void *context, const struct nb_rule *rule, uint64_t hits)
 {
     struct part *part = context;
-    if (part->offset) {
-        part->offset--;
-        return true;
-    }
     if (part->count == part->limit)
         return false;
     pack_rule(part, rule, hits);
@@ -141,29 +137,17 @@ static bool visit(void *context, const struct nb_rule *rule, uint64_t hits)
     return !part->is_too_large && !part->items.failed;
 }
 
-static struct nb_failure *check_part(const struct nb_block_list_actor *list, const nb_BlockListPart *params)
-{
-    uint32_t most = list->account->max_rules;
-    if (params->offset <= most)
-        return NULL;
-    char range[32];
-    snprintf(range, sizeof range, ">= 0 && <= %u", most);
-    return nb_failure_range("offset", range, params->offset);
-}
-
 static void answer_part(struct nb_actor *self, struct nb_command *command, bool with_hits)
 {
     struct nb_block_list_actor *list = (struct nb_block_list_actor *)self;
     const nb_BlockListPart *params = &command->params.block_list_part;
-    struct part part = {.offset = params->offset,
-                        .limit = params->has_limit ? params->limit : UINT32_MAX,
+    struct part part = {.limit = params->has_limit ? params->limit : UINT32_MAX,
                         .room = list->account->max_frame - HEADS,
                         .with_hits = with_hits,
                         .items.reallocate = nb_realloc};
-    struct nb_failure *failure = check_part(list, params);
+    struct nb_failure *failure = NULL;
     part.packer = nb_encoder_packer(&part.items);
-    if (!failure)
-        nb_shared_list_visit(list->filter->list, visit, &part);
+    nb_shared_list_visit(list->filter->list, params->offset, visit, &part);
     if (part.is_too_large)
         failure = nb_failure_limit("maxFrame", list->account->max_frame);
     if (failure)

@@ -227,7 +227,7 @@ def test_parts_of_the_rules(lists):
                            ({"offset": 4, "limit": 2}, newest_first[4:6]), ({"offset": 10}, []), ({"limit": 0}, []),
                            ({"offset": 65536}, [])]:
         assert lists.request("blockList.rules", LIST, body) == expected
-    assert lists.refused("blockList.rules", LIST, {"offset": 65537})["argument"] == "offset"
+    assert lists.request("blockList.rules", LIST, {"offset": 2 ** 32 - 1}) == []
 
 
 def test_many_large_answers_come_one_by_one(lists):

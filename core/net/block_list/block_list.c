@@ -308,6 +308,16 @@ bool nb_block_list_newest(const struct nb_block_list *list, struct nb_rule_walk 
     return false;
 }
 
+struct nb_rule_walk nb_block_list_newest_behind(const struct nb_block_list *list, size_t count)
+{
+    struct nb_rule_walk walk = {0};
+    if (!list->log.removed)
+        walk.next = count < list->log.count ? (uint32_t)count : list->log.count;
+    for (size_t at = walk.next; at < count && walk.next < list->log.count; walk.next++)
+        at += !nb_rule_log_is_removed(&list->log, list->log.count - 1 - walk.next);
+    return walk;
+}
+
 bool nb_block_list_oldest(const struct nb_block_list *list, struct nb_rule_walk *walk,
                           struct nb_rule *ret_rule, uint64_t *ret_hits)
 {

@@ -66,6 +66,8 @@ bool nb_block_list_newest(const struct nb_block_list *list, struct nb_rule_walk 
                           struct nb_rule *ret_rule, uint64_t *ret_hits);
 bool nb_block_list_oldest(const struct nb_block_list *list, struct nb_rule_walk *walk,
                           struct nb_rule *ret_rule, uint64_t *ret_hits);
+/* Begins a walk, newest first, behind the first count rules; at once as long as no rule was removed. */
+struct nb_rule_walk nb_block_list_newest_behind(const struct nb_block_list *list, size_t count);
 
 #ifdef __cplusplus
 }

@@ -276,13 +276,16 @@ size_t nb_shared_list_size(struct nb_shared_list *list)
     return size;
 }
 
-static void visit_both(const struct nb_block_list *current, const struct nb_block_list *idle,
+static void visit_both(const struct nb_block_list *current, const struct nb_block_list *idle, size_t offset,
                        bool (*visit)(void *context, const struct nb_rule *rule, uint64_t hits), void *context)
 {
-    struct nb_rule_walk walk = {0}, idle_walk = {0};
     struct nb_rule rule, same;
     uint64_t hits, idle_hits = 0;
     size_t lag = nb_block_list_size(current) - nb_block_list_size(idle);
+    size_t passed = offset < lag ? offset : lag;
+    struct nb_rule_walk walk = nb_block_list_newest_behind(current, offset);
+    struct nb_rule_walk idle_walk = nb_block_list_newest_behind(idle, offset - passed);
+    lag -= passed;
     while (nb_block_list_newest(current, &walk, &rule, &hits)) {
         if (lag)
             lag--;
@@ -293,25 +296,25 @@ static void visit_both(const struct nb_block_list *current, const struct nb_bloc
     }
 }
 
-static void visit_one(const struct nb_block_list *only,
+static void visit_one(const struct nb_block_list *only, size_t offset,
                       bool (*visit)(void *context, const struct nb_rule *rule, uint64_t hits), void *context)
 {
-    struct nb_rule_walk walk = {0};
+    struct nb_rule_walk walk = nb_block_list_newest_behind(only, offset);
     struct nb_rule rule;
     uint64_t hits;
     while (nb_block_list_newest(only, &walk, &rule, &hits) && visit(context, &rule, hits))
         ;
 }
 
-void nb_shared_list_visit(struct nb_shared_list *list,
+void nb_shared_list_visit(struct nb_shared_list *list, size_t offset,
                           bool (*visit)(void *context, const struct nb_rule *rule, uint64_t hits),
                           void *context)
 {
     pthread_mutex_lock(&list->lock);
     if (list->is_for_many)
-        visit_both(current_copy(list), *idle_copy(list), visit, context);
+        visit_both(current_copy(list), *idle_copy(list), offset, visit, context);
     else
-        visit_one(list->copies[0], visit, context);
+        visit_one(list->copies[0], offset, visit, context);
     pthread_mutex_unlock(&list->lock);
 }
 

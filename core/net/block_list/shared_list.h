@@ -49,10 +49,10 @@ int nb_shared_list_replace(struct nb_shared_list *list, struct nb_block_list *wi
 size_t nb_shared_list_size(struct nb_shared_list *list);
 
 /*
- * Calls visit for each rule, newest first, until it returns false. Hits are those
- * of all readers. The list is locked for changes meanwhile.
+ * Calls visit for each rule behind the offset newest ones, newest first, until it
+ * returns false. Hits are those of all readers. The list is locked for changes meanwhile.
  */
-void nb_shared_list_visit(struct nb_shared_list *list,
+void nb_shared_list_visit(struct nb_shared_list *list, size_t offset,
                           bool (*visit)(void *context, const struct nb_rule *rule, uint64_t hits),
                           void *context);
 

@@ -83,11 +83,16 @@ static bool list_rule(void *context, const struct nb_rule *rule, uint64_t hits)
     return --listing->left > 0;
 }
 
+/* From every rule on, and from behind the last. */
 static void check_listing(struct nb_shared_list *list, const char *expected)
 {
-    struct listing listing = {.left = 100};
-    nb_shared_list_visit(list, list_rule, &listing);
-    ck_assert_str_eq(listing.text, expected);
+    for (size_t offset = 0; offset < nb_shared_list_size(list) + 2; offset++) {
+        struct listing listing = {.left = 100};
+        nb_shared_list_visit(list, offset, list_rule, &listing);
+        ck_assert_str_eq(listing.text, expected);
+        const char *line_end = strchr(expected, '\n');
+        expected = line_end ? line_end + 1 : "";
+    }
 }
 
 static struct nb_block_list *plain_list(const char *const *texts)
@@ -114,6 +119,10 @@ START_TEST(changes_are_seen)
         ck_assert(!check(list, "10.1.1.1"));
         ck_assert_int_eq(remove_rule(list, "10.0.0.0/8"), -ENOENT);
         check_listing(list, "::1 0\n");
+        ck_assert_int_eq(add(list, "1.1.1.1"), 0);
+        ck_assert_int_eq(add(list, "2.2.2.2"), 0);
+        ck_assert_int_eq(remove_rule(list, "1.1.1.1"), 0);
+        check_listing(list, "2.2.2.2 0\n::1 0\n");
         nb_shared_list_clear(list);
         ck_assert(!check(list, "::1"));
         check_listing(list, "");
@@ -197,7 +206,7 @@ START_TEST(a_visit_may_end_early)
         struct listing listing = {.left = 1};
         ck_assert_int_eq(add(list, "1.1.1.1"), 0);
         ck_assert_int_eq(add(list, "2.2.2.2"), 0);
-        nb_shared_list_visit(list, list_rule, &listing);
+        nb_shared_list_visit(list, 0, list_rule, &listing);
         ck_assert_str_eq(listing.text, "2.2.2.2 0\n");
         nb_shared_list_unref(list);
     }
@@ -477,7 +486,7 @@ START_TEST(readers_see_whole_changes_and_lose_no_hit)
     change_while_read(&traffic, add_or_remove_pair);
     for (int i = 0; i < READERS; i++)
         reads += atomic_load(&traffic.reads[i]);
-    nb_shared_list_visit(traffic.list, add_hits, &hits);
+    nb_shared_list_visit(traffic.list, 0, add_hits, &hits);
     ck_assert_uint_eq(hits, reads);
     ck_assert_uint_ge(reads, READERS);
     nb_shared_list_unref(traffic.list);
