@@ -7,6 +7,7 @@ from typing import List, NamedTuple
 SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.MULTILINE)
 TAP = re.compile(r"^(not )?ok \d+(?: - (.*))?$", re.MULTILINE)
 PLAN = re.compile(r"^1\.\.(\d+)", re.MULTILINE)
+MOST_REASON = 300  # characters
 
 
 class Count(NamedTuple):
@@ -57,12 +58,19 @@ def of_junit(name, done, path):
     for case in cases:
         kinds = {child.tag for child in case}
         if kinds & {"failure", "error"}:
-            failures.append(f"{name}: {case.get('name')}")
+            failures.append(f"{name}: {case.get('name')}{reason(case)}")
         elif "skipped" in kinds:
             skipped += 1
         else:
             passed += 1
     return judge(name, done, Count(passed, failures, skipped))
+
+
+def reason(case):
+    """The first line of what went wrong, for those who see no log."""
+    problem = next(child for child in case if child.tag in ("failure", "error"))
+    first = (problem.get("message") or "").strip().split("\n")[0]
+    return f": {first[:MOST_REASON]}" if first else ""
 
 
 def judge(name, done, count):

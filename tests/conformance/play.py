@@ -199,8 +199,7 @@ class Player:
             name, body = self._next_event(actor)
             at, event = self._chosen(waiting, name, body)
             if event.name == "data":
-                data = body if not data else data + body
-                body = data
+                body = data = joined(data, body) if data else body
             if event.name != "data" or size_of(data) >= self._size_of(event.pattern):
                 self._compare(event.pattern, body)
                 texts[at] = f"{event.name} {self._shown(body)}"
@@ -298,11 +297,16 @@ class Player:
         return Mark(f"${name}" if name else "<port>")
 
 
+def joined(first, second):
+    """Of bytes or of text. Node may end a chunk between the halves of a surrogate pair: they become one character."""
+    if isinstance(first, bytes):
+        return first + second
+    return (first + second).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def size_of(data):
     """In bytes, of text too."""
-    return len(data.encode() if isinstance(data, str) else data)
+    return len(data.encode(errors="surrogatepass") if isinstance(data, str) else data)
 
 
 def padded(folder, size):
