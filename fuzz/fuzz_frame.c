@@ -96,7 +96,7 @@ static void use_up(struct nb_frame_input *input, size_t left)
 {
     size_t room;
     fuzz_require(nb_frame_input_reserve(input, &room));
-    input->start = input->end = input->chunk->capacity - INPUT_ROOM - left;
+    nb_intake_commit(&input->intake, room - INPUT_ROOM - left);
 }
 
 static void check_next(struct nb_frame_input *input, const uint8_t *data, const struct frames *frames,

@@ -7,7 +7,8 @@ enum { ROOM_MIN = 16 * 1024 };
 void nb_frame_input_init(struct nb_frame_input *input, struct nb_chunk_pool *pool,
                          struct nb_scan_limits limits)
 {
-    *input = (struct nb_frame_input){.pool = pool, .limits = limits};
+    *input = (struct nb_frame_input){.limits = limits};
+    nb_intake_init(&input->intake, pool);
 }
 
 static void let_go(struct nb_frame_input *input)
@@ -20,22 +21,29 @@ static void let_go(struct nb_frame_input *input)
 void nb_frame_input_finish(struct nb_frame_input *input)
 {
     let_go(input);
+    nb_intake_finish(&input->intake);
+}
+
+/* A share of a chunk with nothing in it, for so much of a frame and more; NULL: no memory. */
+static struct nb_chunk *new_chunk(struct nb_frame_input *input, size_t part)
+{
+    size_t longest = input->limits.frame + ROOM_MIN;
+    if (part + ROOM_MIN > NB_CHUNK_LARGE / 2 && longest > NB_CHUNK_LARGE)
+        return nb_chunk_new(input->intake.pool, longest);
+    if (!nb_intake_reserve(&input->intake, NB_CHUNK_LARGE))
+        return NULL;
+    nb_intake_commit(&input->intake, part);
+    return nb_chunk_ref(input->intake.chunk);
 }
 
 /* Moves the part of a frame that is there to the beginning of a chunk with more room. */
 static bool move_to_new(struct nb_frame_input *input)
 {
     size_t part = input->end - input->start;
-    size_t capacity = NB_CHUNK_LARGE;
-    if (part + ROOM_MIN > capacity / 2)
-        capacity = input->limits.frame + ROOM_MIN;
-    if (capacity < NB_CHUNK_LARGE)
-        capacity = NB_CHUNK_LARGE;
-    struct nb_chunk *chunk = nb_chunk_new(input->pool, capacity);
+    struct nb_chunk *chunk = new_chunk(input, part);
     if (!chunk)
         return false;
-    if (part)
-        memcpy(chunk->bytes, input->chunk->bytes + input->start, part);
+    memcpy(chunk->bytes, input->chunk->bytes + input->start, part);
     nb_chunk_unref(input->chunk);
     input->chunk = chunk;
     input->start = 0;
@@ -45,8 +53,12 @@ static bool move_to_new(struct nb_frame_input *input)
 
 uint8_t *nb_frame_input_reserve(struct nb_frame_input *input, size_t *ret_size)
 {
-    bool has_room = input->chunk && input->chunk->capacity - input->end >= ROOM_MIN;
-    if (!has_room && !move_to_new(input))
+    if (!input->chunk) {
+        uint8_t *room = nb_intake_reserve(&input->intake, ROOM_MIN);
+        *ret_size = room ? input->intake.chunk->capacity - input->intake.used : 0;
+        return room;
+    }
+    if (input->chunk->capacity - input->end < ROOM_MIN && !move_to_new(input))
         return NULL;
     *ret_size = input->chunk->capacity - input->end;
     return input->chunk->bytes + input->end;
@@ -54,6 +66,12 @@ uint8_t *nb_frame_input_reserve(struct nb_frame_input *input, size_t *ret_size)
 
 void nb_frame_input_commit(struct nb_frame_input *input, size_t length)
 {
+    if (!input->chunk) {
+        input->chunk = nb_chunk_ref(input->intake.chunk);
+        input->start = input->end = input->intake.used;
+    }
+    if (input->chunk == input->intake.chunk)
+        nb_intake_commit(&input->intake, length);
     input->end += length;
 }
 

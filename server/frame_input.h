@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 struct nb_frame_input {
-    struct nb_chunk_pool *pool; /* borrowed */
+    struct nb_intake intake; /* so that small frames which stay in use do not hold a chunk each */
     struct nb_scan_limits limits;
     struct nb_chunk *chunk; /* a share; NULL while nothing is waiting */
     size_t start, end; /* of what is in chunk and not yet a frame */

@@ -196,6 +196,30 @@ START_TEST(frames_outlive_the_input)
 }
 END_TEST
 
+/* As for a peer that does not read: each frame comes alone and stays in use. */
+START_TEST(frames_that_stay_share_chunks)
+{
+    struct nb_frame_input input;
+    struct nb_slice frame = write_frame(65536);
+    struct nb_bytes kept[30];
+    begin(&input);
+    for (unsigned i = 0; i < 30; i++) {
+        for (size_t fed = 0; fed < frame.length;)
+            fed += feed(&input, frame.data + fed, frame.length - fed);
+        ck_assert_int_eq(nb_frame_input_next(&input, &kept[i]), NB_SCAN_FRAME);
+        expect_more(&input);
+    }
+    ck_assert_int_le(nb_memory_live(), 10); /* three of them in each */
+    for (unsigned i = 0; i < 30; i++) {
+        ck_assert_mem_eq(kept[i].data, frame.data, frame.length);
+        nb_chunk_unref(kept[i].chunk);
+    }
+    ck_assert_ptr_null(input.intake.chunk); /* nothing is in use, nothing is held */
+    end(&input);
+    free((void *)frame.data);
+}
+END_TEST
+
 /* Announced lengths reserve nothing; bytes that come reserve at most one frame. */
 START_TEST(memory_is_bounded_by_the_frame_limit)
 {
@@ -311,6 +335,7 @@ int main(void)
         one_byte_at_a_time,
         frames_over_the_edges_of_chunks,
         frames_outlive_the_input,
+        frames_that_stay_share_chunks,
         memory_is_bounded_by_the_frame_limit,
         limits_are_kept_as_soon_as_they_are_passed,
         good_frames_before_a_bad_one_are_given,
