@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support.broker import duplicate_from, tcp_rows, wait_until  # noqa: E402
-from support.peers import LOOPBACK, dial, listener, port_of, read_exactly, reset, unanswering  # noqa: E402
+from support.peers import LOOPBACK, dial, listener, port_of, read_exactly, refused_port, reset, unanswering  # noqa: E402
 from support.wire import DEADLINE  # noqa: E402
 
 OPTIONS = {"keepAlive": (socket.SOL_SOCKET, socket.SO_KEEPALIVE), "keepIdle": (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
@@ -58,10 +58,10 @@ class Peer:
         return {} if path else {"port": port_of(self._socket)}
 
     def reserve(self):
-        """A port that is bound, and on which nobody listens."""
-        self._take(socket.socket())
-        self._socket.bind((LOOPBACK, 0))
-        return {"port": port_of(self._socket)}
+        """A port on which nobody listens, and from which only those connect who allow reuse."""
+        sock, port = refused_port()
+        self._take(sock)
+        return {"port": port}
 
     def unanswering(self):
         """A port on which a connect neither succeeds nor fails."""

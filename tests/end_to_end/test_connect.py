@@ -77,8 +77,7 @@ def test_connect_from_a_local_address(session):
 
 def test_connect_from_a_local_port(session):
     taken, port = peers.refused_port()
-    taken.close()
-    with peers.connect(session, localPort=port, localAddress=peers.LOOPBACK) as peer:
+    with taken, peers.connect(session, localPort=port, localAddress=peers.LOOPBACK) as peer:
         assert peer.getpeername()[1] == port
 
 

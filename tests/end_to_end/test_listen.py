@@ -46,8 +46,8 @@ def test_a_host_name(server):
 
 def test_a_port_in_digits(server):
     taken, port = peers.refused_port()
-    taken.close()
-    assert server.request("server.listen", 1, {"port": str(port), "host": peers.LOOPBACK})["port"] == port
+    with taken:
+        assert server.request("server.listen", 1, {"port": str(port), "host": peers.LOOPBACK})["port"] == port
 
 
 def test_net_create_server_is_another_name(session):

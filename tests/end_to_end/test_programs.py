@@ -64,7 +64,6 @@ def nginx(folder):
     (folder / "large").write_bytes(content)
     os.chmod(folder, 0o755)
     taken, port = peers.refused_port()
-    taken.close()
     config = folder / "nginx.conf"
     config.write_text(f"""daemon off; master_process off; pid {folder}/pid; error_log stderr;
 events {{}}
@@ -72,7 +71,7 @@ http {{ access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}
     uwsgi_temp_path {folder}; scgi_temp_path {folder};
     server {{ listen 127.0.0.1:{port}; listen unix:{folder}/nginx.sock; root {folder}; }} }}
 """)
-    with running([program("nginx"), "-c", str(config), "-p", str(folder), "-e", "stderr"]):
+    with taken, running([program("nginx"), "-c", str(config), "-p", str(folder), "-e", "stderr"]):
         peers.wait_listening(port)
         yield f"{folder}/nginx.sock", port, content
 
@@ -137,10 +136,9 @@ def test_curl_fetches_from_nginx_on_a_unix_path_through_connect(netbroker, nginx
 def test_curl_fetches_from_nginx_through_listen(netbroker, nginx):
     _, port, content = nginx
     taken, entry = peers.refused_port()
-    taken.close()
-    with peers.dial(port) as upstream:
+    with taken, peers.dial(port) as upstream:
         listening = netbroker.start("listen", str(entry), stdin=upstream, stdout=upstream)
-    peers.wait_listening(entry)
+        peers.wait_listening(entry)
     assert fetch(entry) == content
     errors = listening.communicate(timeout=DEADLINE)[1]
     assert listening.returncode == 0, errors
@@ -150,12 +148,11 @@ def test_curl_posts_nothing_lost_through_both(netbroker, nginx):
     """curl -> netbroker listen -> netbroker connect -> nginx, joined by one socketpair."""
     _, port, content = nginx
     taken, entry = peers.refused_port()
-    taken.close()
     near, far = socket.socketpair()
-    with near, far:
+    with taken, near, far:
         listening = netbroker.start("listen", str(entry), stdin=near, stdout=near)
         connecting = netbroker.start("connect", f"127.0.0.1:{port}", stdin=far, stdout=far)
-    peers.wait_listening(entry)
+        peers.wait_listening(entry)
     assert fetch(entry) == content
     for child in (listening, connecting):
         errors = child.communicate(timeout=DEADLINE)[1]

@@ -307,8 +307,8 @@ def test_no_address_of_the_local_family(session, place):
 
 
 def test_each_attempt_is_made_from_the_local_port(session, place):
-    with contextlib.closing(bound("127.0.0.98", 0)) as taken:
-        port = peers.port_of(taken)
+    taken, port = peers.refused_port()  # of all addresses: a socket of another test must not be in the way
+    with taken:
         place.stuck("127.0.0.2")
         place.accepting("127.0.0.3")
         connect = dial(session, place, "127.0.0.2", "127.0.0.3", localPort=port, autoSelectFamilyAttemptTimeout=10)

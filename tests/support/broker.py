@@ -18,6 +18,7 @@ BINARY = pathlib.Path(os.environ.get("NETBROKER_BINARY", ROOT / "build" / "netbr
 WATCHED = 0.4  # seconds
 MOST_WORK = 0.1  # of them; a loop that spins takes them all
 PIDFD_GETFD = 438
+PERTURB = "MALLOC_PERTURB_"  # meson sets it; it would make resident what is only set aside
 SANITIZER_REPORTS = ("Sanitizer", "runtime error:", "Assertion", "assertion failed")
 
 
@@ -68,7 +69,7 @@ class Broker:
         self._changed = threading.Condition()
         command = command or [str(BINARY), "serve", "--socket", str(path), *flags]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                        errors="replace", env={**os.environ, **(env or {})}, pass_fds=pass_fds)
+                                        errors="replace", env={**os.environ, PERTURB: "0", **(env or {})}, pass_fds=pass_fds)
         self.pid = self.process.pid
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()

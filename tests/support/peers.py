@@ -64,9 +64,11 @@ def reset(sock):
 
 
 def refused_port():
-    """A port of this machine on which nobody listens; it stays taken, so nobody else can begin to."""
+    """A port of this machine on which nobody listens. Nobody is given it as a free one; who asks for it and allows reuse, as all do
+    who bind like Node, can have it."""
     sock = socket.socket()
-    sock.bind((LOOPBACK, 0))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("", 0))
     return sock, port_of(sock)
 
 
