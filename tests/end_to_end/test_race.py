@@ -222,6 +222,7 @@ def test_nothing_is_left_of_the_losers(session, place, broker):
     place.stuck("127.0.0.2")
     place.stuck("127.0.0.4")
     place.accepting("127.0.0.3")
+    session.request("session.ping")  # it has been accepted
     fds = broker.open_fds()
     connect = dial(session, place, "127.0.0.2", "127.0.0.4", "127.0.0.3", autoSelectFamilyAttemptTimeout=10)
     session.result(connect)
@@ -241,6 +242,7 @@ def begin_stuck_race(session, place, target=1, **options):
 
 
 def test_destroy_in_the_middle(session, place, broker):
+    session.request("session.ping")  # it has been accepted
     fds = broker.open_fds()
     connect = begin_stuck_race(session, place)
     assert broker.open_fds() == fds + 3
@@ -255,7 +257,7 @@ def test_the_end_of_the_session_in_the_middle(broker, place):
     fds = broker.open_fds()
     with Session(broker.path) as session:
         begin_stuck_race(session, place)
-    wait_until(lambda: broker.open_fds() == fds, "the attempts' descriptors closed")
+    wait_until(lambda: broker.open_fds() <= fds, "the attempts' descriptors closed")
 
 
 def test_a_kept_id_races_again(session, place):
