@@ -98,6 +98,7 @@ static const struct {
     {"writeWindow", offsetof(struct nb_limits, write_window), 1, 1 << 30},
     {"sessionWriteWindow", offsetof(struct nb_limits, session_write_window), 1, 1 << 30},
     {"stallTimeout", offsetof(struct nb_limits, stall_timeout), 1, INT_MAX},
+    {"offerTtl", offsetof(struct nb_limits, offer_ttl), 1, 3600},
     {"maxSessions", offsetof(struct nb_limits, max_sessions), 1, 65536},
     {"maxLingering", offsetof(struct nb_limits, max_lingering), 0, 1 << 20},
     {"maxLingerBytes", offsetof(struct nb_limits, max_linger_bytes), 0, UINT32_MAX},

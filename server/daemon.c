@@ -11,6 +11,7 @@
 #include "list_keeper.h"
 #include "log.h"
 #include "memory.h"
+#include "offering.h"
 #include "resolver.h"
 #include "server.h"
 #include "session.h"
@@ -247,6 +248,7 @@ static void stop(struct nb_actor *self)
 {
     struct daemon *daemon = (struct daemon *)self;
     limit_the_end(daemon);
+    nb_offerings_end(self->loop);
     for (unsigned i = 0; i < daemon->config->list_count; i++)
         nb_stop(self->loop, daemon->keepers[i]);
     for (unsigned i = 0; i < SIGNALS; i++)

@@ -48,7 +48,10 @@ static int init_account(struct nb_session *session)
     account->read_window = limits->read_window;
     account->write_window = limits->write_window;
     account->session_write_window = limits->session_write_window;
+    account->unflushed_high = limits->unflushed_high;
     account->in_flight_max = limits->out_high;
+    account->offer_ttl = limits->offer_ttl;
+    account->uid = session->peer.uid;
     account->max_frame = limits->max_frame;
     account->max_rules = limits->max_rules;
     account->deny_connect = session->lists->deny_connect;

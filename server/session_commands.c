@@ -85,6 +85,12 @@ static nb_Limits describe_limits(const struct nb_limits *limits)
         .session_write_window = limits->session_write_window,
         .has_stall_timeout = true,
         .stall_timeout = limits->stall_timeout,
+        .has_unflushed_high = true,
+        .unflushed_high = limits->unflushed_high,
+        .has_max_sessions = true,
+        .max_sessions = limits->max_sessions,
+        .has_offer_ttl = true,
+        .offer_ttl = limits->offer_ttl,
     };
 }
 

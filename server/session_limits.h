@@ -26,6 +26,7 @@ struct nb_limits {
     uint32_t unflushed_high; /* of a session without feature flow: it is not read above this */
     uint32_t read_window, write_window, session_write_window; /* of one with it */
     uint32_t stall_timeout;
+    uint32_t offer_ttl; /* seconds */
     uint32_t max_sessions; /* of the daemon */
     uint32_t max_lingering,
         max_linger_bytes; /* likewise: sockets whose session is gone, and what they have to send */
@@ -38,7 +39,7 @@ struct nb_limits {
         .max_text = 64 << 10, .max_pending = 65536, .max_sockets = 16384, .max_servers = 1024,               \
         .max_block_lists = 256, .max_rules = 65536, .max_lookups = 4096, .max_file_rules = 10000000,         \
         .read_chunk = 64 << 10, .out_high = 1 << 20, .out_low = 256 << 10, .unflushed_high = 2 << 20,        \
-        .stall_timeout = 60000, .read_window = 256 << 10, .write_window = 256 << 10,                         \
+        .stall_timeout = 60000, .offer_ttl = 30, .read_window = 256 << 10, .write_window = 256 << 10,        \
         .session_write_window = 16 << 20, .max_sessions = 1024, .max_lingering = 4096,                       \
         .max_linger_bytes = 64 << 20, .max_fds_per_frame = 16, .max_fds_unclaimed = 64,                      \
     }

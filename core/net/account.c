@@ -46,7 +46,7 @@ void nb_account_unref(struct nb_account *account)
 {
     if (!account || --account->shares)
         return;
-    assert(!account->debts && !account->untold && nb_line_is_empty(&account->at_gate) &&
+    assert(!account->debts && !account->untold && !account->unread && nb_line_is_empty(&account->at_gate) &&
            nb_line_is_empty(&account->for_vacancy) && !account->memberships);
     nb_loop_cancel_flush(account->loop, &account->wake_more);
     if (account->place)
@@ -231,6 +231,24 @@ int nb_account_ask_for_relief(struct nb_account *account, size_t at)
     if (account->unflushed <= at)
         send_relief(account);
     return 0;
+}
+
+/* ---- sockets that come with bytes ---- */
+
+/* Whatever its size, one may come when nothing else is there. */
+static bool fits(size_t used, size_t length, size_t most)
+{
+    return !length || !used || used + length <= most;
+}
+
+struct nb_failure *nb_account_object_to_bytes(const struct nb_account *account, size_t unsent, size_t unread)
+{
+    uint32_t most = account->has_flow ? account->session_write_window : account->unflushed_high;
+    if (!fits(account->unflushed, unsent, most))
+        return nb_failure_limit(account->has_flow ? "sessionWriteWindow" : "unflushedHigh", most);
+    if (!fits(account->unread, unread, account->in_flight_max))
+        return nb_failure_limit("outHigh", account->in_flight_max);
+    return NULL;
 }
 
 /* ---- lookups ---- */

@@ -58,6 +58,11 @@ struct nb_account {
     uint64_t paid; /* debts of sockets, since the beginning: shows whether there is progress */
     bool has_flow; /* feature flow was granted; settled before the first socket is made */
     uint64_t untold; /* the window's use; with has_flow only */
+    size_t
+        unread; /* bytes that its sockets hold, and have to tell before they read: of offers and adopted sockets */
+    uint32_t unflushed_high; /* bytes: of unflushed, without has_flow; the session is not read above it */
+    uint32_t offer_ttl; /* seconds at most */
+    uid_t uid; /* of the client */
     uint32_t read_window, write_window, session_write_window; /* the limits; bytes */
     uint32_t active;
     uint32_t sockets, servers, block_lists;
@@ -125,6 +130,9 @@ int nb_account_ask_for_relief(struct nb_account *account, size_t at);
 
 /* Sends the farewell of an actor that stops. Without memory the session is stopped. */
 void nb_account_say_farewell(struct nb_account *account, uint64_t name);
+
+/* What is to be thrown when a socket with so many bytes to send and to tell is too much; NULL: there is room for it. */
+struct nb_failure *nb_account_object_to_bytes(const struct nb_account *account, size_t unsent, size_t unread);
 
 /* What is to be thrown when the session has as many lookups open as it may; NULL: it may start another. */
 struct nb_failure *nb_account_check_lookup(const struct nb_account *account);

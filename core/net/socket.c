@@ -3,6 +3,7 @@
 #include "loan.h"
 #include "resolver.h"
 #include "socket_internal.h"
+#include "transfer.h"
 
 #include <assert.h>
 #include <string.h>
@@ -44,6 +45,7 @@ struct nb_socket *nb_socket_new(struct nb_account *account, uint64_t name)
     socket->read_chunk = account->read_chunk;
     socket->high_water_mark = NB_HIGH_WATER_MARK;
     nb_flow_init(socket);
+    nb_socket_read_init(socket);
     socket->auto_release = socket->is_refed = true;
     nb_account_add_socket(account);
     return socket;
@@ -172,13 +174,15 @@ static void tell_closed(struct nb_socket *socket)
                                                   .has_bytes_read = true,
                                                   .bytes_read = socket->bytes_read,
                                                   .has_bytes_written = true,
-                                                  .bytes_written = socket->bytes_written};
+                                                  .bytes_written = socket->bytes_written,
+                                                  .has_transferred = socket->is_transferred,
+                                                  .transferred = socket->is_transferred};
     nb_event_send(socket->account, event);
 }
 
 static void finish(struct nb_socket *socket)
 {
-    assert(!socket->stream_in_use && !socket->requests.first);
+    assert(!socket->stream_in_use && !socket->requests.first && !socket->offer && !socket->adoption);
     nb_socket_unbind(socket);
     nb_waiter_leave(&socket->at_gate);
     nb_timer_finish(&socket->timer);
@@ -197,6 +201,8 @@ static void finish_closing(struct nb_socket *socket)
     nb_socket_update_activity(socket);
     nb_failure_unref(socket->failure);
     socket->failure = NULL;
+    socket->is_transferred = false;
+    nb_actor_dismiss_watchers(&socket->actor); /* the id may live on, and connect anew */
     if (socket->stop_has_begun)
         finish(socket);
     else if (socket->auto_release)
@@ -232,6 +238,8 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
     nb_debt_pay(socket->account, &socket->debt, socket->debt.length);
     nb_lingering_remove(socket->actor.loop, &socket->lingerer);
     nb_flow_close(socket);
+    nb_socket_drop_offer(socket);
+    nb_socket_drop_unread(socket);
     if (socket->stream_in_use)
         nb_stream_close(&socket->stream);
     else if (was_connecting)
@@ -285,11 +293,9 @@ static void linger(struct nb_socket *socket)
         nb_lingering_add(socket->actor.loop, &socket->lingerer, socket->stream.queue.length);
 }
 
-static void stop(struct nb_actor *self)
+/* What is on offer, or being adopted, outlives the session: until it is settled whose it is. */
+void nb_socket_wind_up(struct nb_socket *socket)
 {
-    struct nb_socket *socket = (struct nb_socket *)self;
-    socket->stop_has_begun = true;
-    answer_requests(socket);
     switch (socket->state) {
     case NB_SOCKET_FRESH:
     case NB_SOCKET_CLOSED:
@@ -299,7 +305,11 @@ static void stop(struct nb_actor *self)
     case NB_SOCKET_CONNECTING:
         nb_socket_close(socket, NULL);
         break;
+    case NB_SOCKET_ADOPTING:
+        break;
     case NB_SOCKET_OPEN:
+        if (socket->offer)
+            break;
         if (socket->has_finished)
             close_gracefully(socket);
         else
@@ -308,6 +318,16 @@ static void stop(struct nb_actor *self)
     case NB_SOCKET_CLOSING:
         break;
     }
+}
+
+static void stop(struct nb_actor *self)
+{
+    struct nb_socket *socket = (struct nb_socket *)self;
+    socket->stop_has_begun = true;
+    answer_requests(socket);
+    if (socket->state == NB_SOCKET_ADOPTING)
+        nb_socket_abandon_adoption(socket);
+    nb_socket_wind_up(socket);
 }
 
 /* ---- the stream's news of the end ---- */
@@ -353,21 +373,37 @@ static void lend(struct nb_socket *socket, struct nb_message **message)
     nb_socket_unbind(socket);
 }
 
+static void take_command(struct nb_socket *socket, struct nb_command **command)
+{
+    if (socket->stop_has_begun) /* what comes after the session's end must not touch what it has written */
+        return;
+    if (socket->state == NB_SOCKET_ADOPTING)
+        nb_socket_defer(socket, nb_command_take(command));
+    else if (socket->offer && !nb_socket_takes_while_offered(*command))
+        nb_reply_throw(socket->actor.loop, &(*command)->reply,
+                       nb_failure_make("ERR_NB_OFFERED", NULL, "The socket is on offer"));
+    else
+        (*command)->run(&socket->actor, command);
+}
+
 static void receive(struct nb_actor *self, struct nb_message **message)
 {
-    const struct nb_socket *socket = (const struct nb_socket *)self;
-    if ((*message)->class == &nb_command_class) {
-        struct nb_command **command = (struct nb_command **)message;
-        if (!socket
-                 ->stop_has_begun) /* what comes after the session's end must not touch what it has written */
-            (*command)->run(self, command);
-    } else if ((*message)->class == &nb_lookup_answer_class) {
-        nb_socket_lookup_answered((struct nb_socket *)self, (struct nb_lookup_answer *)*message);
-    } else if ((*message)->class == &nb_loan_class) {
-        lend((struct nb_socket *)self, message);
-    } else if ((*message)->class == &nb_stalled_class) {
-        nb_socket_close((struct nb_socket *)self,
-                        nb_failure_make("ERR_NB_STALLED", NULL, "The peer takes no more data"));
+    struct nb_socket *socket = (struct nb_socket *)self;
+    const struct nb_message_class *class = (*message)->class;
+    if (class == &nb_command_class) {
+        take_command(socket, (struct nb_command **)message);
+    } else if (class == &nb_lookup_answer_class) {
+        nb_socket_lookup_answered(socket, (struct nb_lookup_answer *)*message);
+    } else if (class == &nb_loan_class) {
+        lend(socket, message);
+    } else if (class == &nb_transfer_class) {
+        nb_socket_hand_over(socket, message);
+    } else if (class == &nb_transfer_answer_class) {
+        nb_socket_adopted(socket, (struct nb_transfer *)*message);
+    } else if (class == &nb_offer_over_class) {
+        nb_socket_offer_is_over(socket);
+    } else if (class == &nb_stalled_class) {
+        nb_socket_close(socket, nb_failure_make("ERR_NB_STALLED", NULL, "The peer takes no more data"));
     }
 }
 

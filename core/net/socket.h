@@ -15,7 +15,7 @@
 #include "timer.h"
 
 /*
- *   FRESH --connect--> RESOLVING --> CONNECTING --> OPEN
+ *   FRESH --connect--> RESOLVING --> CONNECTING --> OPEN <-- ADOPTING <--adopt-- FRESH
  *     |                    |             |           |
  *     |   (destroy, failure, both sides ended, session gone)
  *     +--------------------+------+------+-----------+
@@ -23,18 +23,21 @@
  *                 CLOSING --close event--> CLOSED --connect--> RESOLVING ...
  *
  * CLOSED ends the actor at once with autoRelease. An accepted socket starts OPEN,
- * and one that is made from a descriptor.
+ * and one that is made from a descriptor. One on offer stays OPEN; adopted elsewhere it closes.
  */
 enum nb_socket_state {
     NB_SOCKET_FRESH,
     NB_SOCKET_RESOLVING,
     NB_SOCKET_CONNECTING,
+    NB_SOCKET_ADOPTING, /* the one on offer was asked */
     NB_SOCKET_OPEN,
     NB_SOCKET_CLOSING,
     NB_SOCKET_CLOSED,
 };
 
+struct nb_adoption;
 struct nb_dial;
+struct nb_socket_offer;
 
 /*
  * The windows of feature flow, in offsets of a connection's two directions; all but
@@ -77,6 +80,11 @@ struct nb_socket {
     struct nb_flow flow;
     struct nb_decoder decoder;
 
+    struct nb_socket_offer *offer; /* owned; while it is on offer: nothing is read; else NULL */
+    struct nb_adoption *adoption; /* owned; only while ADOPTING */
+    struct nb_bytes unread; /* holds a share; of an adopted socket: to be told before anything is read */
+    struct nb_flush tell_unread;
+
     uint64_t bytes_read;
     uint64_t bytes_written; /* queued ones included */
     uint64_t bytes_sent; /* given to the kernel */
@@ -92,6 +100,8 @@ struct nb_socket {
     bool is_pipe;
     bool allow_half_open, auto_release, is_refed;
     bool is_paused; /* by the client */
+    bool is_write_only; /* the peer's end was taken as having come from the first */
+    bool is_transferred; /* it closes because another session has it */
     bool needs_drain; /* the queue was at or above high_water_mark */
     bool has_ended; /* the peer sends no more */
     bool is_ending; /* end was asked for: no more writes */

@@ -105,6 +105,7 @@ static struct nb_failure *check_state(const struct nb_socket *socket)
     switch (socket->state) {
     case NB_SOCKET_RESOLVING:
     case NB_SOCKET_CONNECTING:
+    case NB_SOCKET_ADOPTING:
         return nb_failure_system(UV_EALREADY, "connect");
     case NB_SOCKET_OPEN:
         return nb_failure_system(UV_EISCONN, "connect");
@@ -124,7 +125,7 @@ static void begin_life(struct nb_socket *socket)
 {
     socket->bytes_read = socket->bytes_written = socket->bytes_sent = 0;
     socket->has_ended = socket->is_ending = socket->has_finished = socket->was_ended_by_peer = false;
-    socket->needs_drain = socket->wants_reset = false;
+    socket->needs_drain = socket->wants_reset = socket->is_write_only = false;
     socket->local = socket->remote = (struct nb_endpoint){0};
     socket->decoder.kept_length = 0;
     nb_flow_begin_life(socket);

@@ -37,7 +37,7 @@ static int open_stream(struct nb_socket *socket, int fd)
 /* A direction that is not wanted has ended before it began. */
 static void begin_directions(struct nb_socket *socket, const nb_SocketCreate *options)
 {
-    socket->has_ended = options->has_readable && !options->readable;
+    socket->is_write_only = socket->has_ended = options->has_readable && !options->readable;
     socket->is_ending = socket->has_finished = options->has_writable && !options->writable;
 }
 

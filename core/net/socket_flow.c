@@ -37,6 +37,16 @@ void nb_flow_begin_life(struct nb_socket *socket)
     set_first_limit(socket);
 }
 
+void nb_flow_go_on(struct nb_socket *socket)
+{
+    struct nb_account *account = socket->account;
+    socket->flow.told = socket->bytes_sent;
+    if (account->has_flow)
+        account->untold += socket->bytes_written - socket->bytes_sent;
+    if (account->has_flow && socket->flow.window)
+        socket->flow.limit = socket->bytes_read + socket->flow.window;
+}
+
 /* ---- reading ---- */
 
 /* The start of a character is kept back and not counted yet: else a window of one byte would never see its end. */

@@ -49,22 +49,26 @@ static void describe_counters(const struct nb_socket *socket, nb_SocketInfo *inf
     info->writable_need_drain = socket->needs_drain && !is_destroyed && !socket->is_ending;
 }
 
+void nb_socket_describe(const struct nb_socket *socket, nb_SocketInfo *ret_info, struct nb_texts *ret_texts)
+{
+    static const struct nb_endpoint none;
+    bool is_open = socket->state == NB_SOCKET_OPEN && !socket->is_pipe;
+    memset(ret_info, 0, sizeof *ret_info);
+    describe_state(socket, ret_info);
+    describe_counters(socket, ret_info);
+    nb_texts_init(ret_texts, socket->actor.loop, NB_ENDPOINTS_TEXT);
+    ret_info->has_endpoints = true;
+    nb_texts_endpoints(ret_texts, is_open ? &socket->local : &none, is_open ? &socket->remote : &none,
+                       &ret_info->endpoints);
+}
+
 nb_handler nb_on_socket_info, nb_on_socket_address;
 
 void nb_on_socket_info(struct nb_actor *self, struct nb_command **command)
 {
-    struct nb_socket *socket = (struct nb_socket *)self;
-    static const struct nb_endpoint none;
     struct nb_texts texts;
     nb_SocketInfo info;
-    memset(&info, 0, sizeof info);
-    describe_state(socket, &info);
-    describe_counters(socket, &info);
-    nb_texts_init(&texts, self->loop, NB_ENDPOINTS_TEXT);
-    bool is_open = socket->state == NB_SOCKET_OPEN && !socket->is_pipe;
-    info.has_endpoints = true;
-    nb_texts_endpoints(&texts, is_open ? &socket->local : &none, is_open ? &socket->remote : &none,
-                       &info.endpoints);
+    nb_socket_describe((struct nb_socket *)self, &info, &texts);
     nb_reply_texts(self->loop, &(*command)->reply, &info, &texts);
 }
 

@@ -1,6 +1,6 @@
 /*
  * What the files of the socket actor share: socket.c (life), socket_connect.c, socket_descriptor.c, socket_flow.c,
- * socket_write.c, socket_info.c ...
+ * socket_write.c, socket_info.c, socket_offer.c, socket_adopt.c ...
  */
 #ifndef NB_SOCKET_INTERNAL_H
 #define NB_SOCKET_INTERNAL_H
@@ -30,6 +30,9 @@ extern const struct nb_stream_ops nb_socket_stream_ops;
  */
 void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure);
 
+/* The session is gone, and with it goes the socket: at once, or as soon as it has sent what it was given. */
+void nb_socket_wind_up(struct nb_socket *socket);
+
 /* The id is free and the actor goes. */
 void nb_socket_leave(struct nb_socket *socket);
 
@@ -53,6 +56,11 @@ void nb_socket_read_end(struct nb_stream *stream);
 
 /* Reads or not, as state, pause and gate say. */
 void nb_socket_update_reading(struct nb_socket *socket);
+
+void nb_socket_read_init(struct nb_socket *socket);
+
+/* What was not told of yet is dropped. */
+void nb_socket_drop_unread(struct nb_socket *socket);
 
 /* ---- socket_flow.c: does nothing in sessions without feature flow ---- */
 
@@ -79,6 +87,9 @@ void nb_flow_wrote(struct nb_socket *socket, size_t length);
 
 /* Tells how far the kernel has got, when it is time. */
 void nb_flow_tell(struct nb_socket *socket);
+
+/* A connection that has come a part of its way already. */
+void nb_flow_go_on(struct nb_socket *socket);
 
 /* What was written counts no more. */
 void nb_flow_close(struct nb_socket *socket);
@@ -107,6 +118,9 @@ void nb_socket_answer_held(struct nb_socket *socket, struct nb_failure *failure)
 
 /* ---- socket_info.c ---- */
 
+/* Everything there is to know; initialises the texts, which the caller sends or finishes. */
+void nb_socket_describe(const struct nb_socket *socket, nb_SocketInfo *ret_info, struct nb_texts *ret_texts);
+
 void nb_socket_answer_address(struct nb_socket *socket, struct nb_reply_to *reply,
                               const struct nb_endpoint *endpoint);
 
@@ -125,6 +139,33 @@ void nb_socket_unbind(struct nb_socket *socket);
 /* Makes a fresh socket one of the command's connection, which it takes over. A failure is to be thrown. */
 struct nb_failure *nb_socket_take_descriptor(struct nb_socket *socket, struct nb_command *command,
                                              const nb_SocketCreate *options);
+
+/* ---- socket_offer.c ---- */
+
+struct nb_transfer;
+
+/* Withdraws the offer, if there is one. */
+void nb_socket_drop_offer(struct nb_socket *socket);
+
+/* Whether the command may be carried out on a socket that is on offer. */
+bool nb_socket_takes_while_offered(const struct nb_command *command);
+
+/* There is nobody left to adopt it. */
+void nb_socket_offer_is_over(struct nb_socket *socket);
+
+/* Another socket asks for the connection. Takes the message, a nb_transfer. */
+void nb_socket_hand_over(struct nb_socket *socket, struct nb_message **message);
+
+/* ---- socket_adopt.c ---- */
+
+/* Keeps what comes while the other socket is asked; takes it. */
+void nb_socket_defer(struct nb_socket *socket, struct nb_command *command);
+
+/* The other socket has answered. */
+void nb_socket_adopted(struct nb_socket *socket, struct nb_transfer *transfer);
+
+/* The session is gone: nobody waits for it, but the connection may still come. */
+void nb_socket_abandon_adoption(struct nb_socket *socket);
 
 /* ---- socket_write.c ---- */
 

@@ -28,7 +28,7 @@ static void on_idle(struct nb_timer *timer)
 /* The timer is not moved at each sign of life; when it fires it looks how long ago the last one was. */
 void nb_socket_touch(struct nb_socket *socket)
 {
-    if (socket->timeout <= 0 || socket->is_lingering)
+    if (socket->timeout <= 0 || socket->is_lingering || socket->offer)
         return;
     socket->last_active = nb_loop_now(socket->actor.loop);
     if (!nb_timer_is_running(&socket->timer))

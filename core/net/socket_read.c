@@ -1,12 +1,22 @@
 /* The socket actor's read side: bytes and their decoding, pause and resume, the peer's end. */
 #include "socket_internal.h"
 
+#include <stddef.h>
+
+static bool may_read(const struct nb_socket *socket)
+{
+    return socket->state == NB_SOCKET_OPEN && !socket->is_paused && !socket->has_ended &&
+           !socket->is_lingering && !socket->offer;
+}
+
 void nb_socket_update_reading(struct nb_socket *socket)
 {
     if (socket->state != NB_SOCKET_OPEN)
         return;
-    if (socket->is_paused || socket->has_ended || socket->is_lingering)
+    if (!may_read(socket))
         nb_stream_stop_reading(&socket->stream);
+    else if (socket->unread.length)
+        nb_loop_flush_later(socket->actor.loop, &socket->tell_unread);
     else
         nb_stream_start_reading(&socket->stream);
 }
@@ -83,16 +93,20 @@ static void emit_text(struct nb_socket *socket, const uint8_t *data, size_t leng
     nb_intake_settle(&account->texts);
 }
 
-void nb_socket_read(struct nb_stream *stream, size_t length)
+static void take(struct nb_socket *socket, struct nb_bytes bytes)
 {
-    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
-    struct nb_bytes bytes = nb_intake_commit(&socket->account->intake, length);
-    socket->bytes_read += length;
+    socket->bytes_read += bytes.length;
     nb_socket_touch(socket);
     if (socket->decoder.encoding == NB_ENCODING_NONE)
         emit_payload(socket, bytes, false);
     else
-        emit_text(socket, bytes.data, length);
+        emit_text(socket, bytes.data, bytes.length);
+}
+
+void nb_socket_read(struct nb_stream *stream, size_t length)
+{
+    struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
+    take(socket, nb_intake_commit(&socket->account->intake, length));
     nb_intake_settle(&socket->account->intake);
 }
 
@@ -110,6 +124,48 @@ void nb_socket_read_end(struct nb_stream *stream)
         socket->was_ended_by_peer = true;
         nb_socket_end_writing(socket);
     }
+}
+
+/* ---- what came before the socket was adopted ---- */
+
+void nb_socket_drop_unread(struct nb_socket *socket)
+{
+    nb_loop_cancel_flush(socket->actor.loop, &socket->tell_unread);
+    socket->account->unread -= socket->unread.length;
+    nb_chunk_unref(socket->unread.chunk);
+    socket->unread = (struct nb_bytes){0};
+}
+
+static void tell_part(struct nb_socket *socket, size_t length)
+{
+    struct nb_bytes *unread = &socket->unread;
+    take(socket, (struct nb_bytes){unread->data, length, unread->chunk});
+    unread->data += length;
+    unread->length -= length;
+    socket->account->unread -= length;
+    if (!unread->length)
+        nb_socket_drop_unread(socket);
+}
+
+/* As reads would bring it: no more than the windows allow, and in pieces as large. */
+static void tell_unread(struct nb_flush *flush)
+{
+    struct nb_socket *socket = (struct nb_socket *)((char *)flush - offsetof(struct nb_socket, tell_unread));
+    struct nb_account *account = socket->account;
+    while (may_read(socket) && socket->unread.length) {
+        size_t room = nb_flow_room(socket);
+        if (account->gate_is_closed)
+            nb_account_wait_at_gate(account, &socket->at_gate);
+        if (account->gate_is_closed || !room)
+            return;
+        tell_part(socket, room < socket->unread.length ? room : socket->unread.length);
+    }
+    nb_socket_update_reading(socket);
+}
+
+void nb_socket_read_init(struct nb_socket *socket)
+{
+    socket->tell_unread.run = tell_unread;
 }
 
 /* ---- commands ---- */

@@ -63,7 +63,7 @@ void nb_socket_shut(struct nb_stream *stream, int status)
     answer_ends(socket);
     if (socket->is_lingering && !socket->has_ended)
         nb_stream_discard_input(stream); /* unread bytes would turn the close into a reset */
-    if (socket->is_lingering || socket->has_ended)
+    if ((socket->is_lingering || socket->has_ended) && !socket->offer)
         nb_socket_close(socket, NULL);
 }
 

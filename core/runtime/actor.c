@@ -77,10 +77,7 @@ void nb_actor_finish(struct nb_actor *self)
     assert(self->is_stopping);
     give_slot(loop, self->id);
     loop->actor_count--;
-    for (struct nb_message *watch = self->watchers, *next; watch; watch = next) {
-        next = watch->next;
-        nb_message_dispose(loop, watch);
-    }
+    nb_actor_dismiss_watchers(self);
     nb_free(self);
 }
 
@@ -107,6 +104,28 @@ static void return_as_down(struct nb_loop *loop, struct nb_message *message)
 
 static const struct nb_message_class watch_class = {
     .name = "watch", .size = sizeof(struct watch_request), .dispose = return_as_down, .arrive = arrive_watch};
+
+static struct nb_message *take_watcher(struct nb_actor *self)
+{
+    struct nb_message *watch = self->watchers;
+    if (watch)
+        self->watchers = watch->next;
+    return watch;
+}
+
+void nb_actor_pass_on_watchers(struct nb_actor *self, struct nb_actor_id to)
+{
+    struct nb_message *watch;
+    while ((watch = take_watcher(self)))
+        nb_send(self->loop, to, watch);
+}
+
+void nb_actor_dismiss_watchers(struct nb_actor *self)
+{
+    struct nb_message *watch;
+    while ((watch = take_watcher(self)))
+        nb_message_dispose(self->loop, watch);
+}
 
 int nb_watch(struct nb_actor *watcher, struct nb_actor_id other)
 {

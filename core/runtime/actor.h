@@ -53,6 +53,12 @@ void nb_actor_finish(struct nb_actor *self);
  */
 int nb_watch(struct nb_actor *watcher, struct nb_actor_id other);
 
+/* Whoever watches the actor watches that one in its place, on whatever loop, and hears of its end under this one's id. Home thread. */
+void nb_actor_pass_on_watchers(struct nb_actor *self, struct nb_actor_id to);
+
+/* Tells the watchers now, as if it were gone. Home thread. */
+void nb_actor_dismiss_watchers(struct nb_actor *self);
+
 struct nb_down {
     struct nb_message message;
     struct nb_actor_id who;

@@ -85,6 +85,12 @@ void nb_chunk_unref(struct nb_chunk *chunk)
         nb_intake_settle(chunk->intake);
 }
 
+void nb_chunk_move(struct nb_chunk *chunk, struct nb_chunk_pool *pool)
+{
+    assert(chunk->shares == 1 && !chunk->intake);
+    chunk->pool = pool;
+}
+
 void nb_intake_init(struct nb_intake *intake, struct nb_chunk_pool *pool)
 {
     *intake = (struct nb_intake){.pool = pool};

@@ -40,6 +40,9 @@ struct nb_chunk *nb_chunk_new(struct nb_chunk_pool *pool, size_t capacity);
 struct nb_chunk *nb_chunk_ref(struct nb_chunk *chunk); /* NULL is fine */
 void nb_chunk_unref(struct nb_chunk *chunk); /* NULL is fine */
 
+/* A chunk of one share, which no intake fills, goes on on another loop, that of the pool. That loop's thread. */
+void nb_chunk_move(struct nb_chunk *chunk, struct nb_chunk_pool *pool);
+
 /* Some bytes in a chunk. Whether it holds a share is said where one is kept. */
 struct nb_bytes {
     const uint8_t *data;

@@ -297,20 +297,27 @@ static void on_poll_closed(uv_handle_t *handle)
     stream->ops->on_closed(stream);
 }
 
-void nb_stream_close(struct nb_stream *stream)
+int nb_stream_release(struct nb_stream *stream)
 {
-    if (stream->is_closing)
-        return;
+    int fd = stream->fd;
+    assert(fd >= 0 && !stream->is_closing);
     stream->is_closing = true;
     stream->is_reading = false;
     nb_loop_cancel_flush(stream->loop, &stream->flush);
     nb_write_queue_clear(&stream->queue);
-    assert(stream->fd >= 0);
     uv_close((uv_handle_t *)&stream->poll, on_poll_closed);
-    if (stream->is_foreign && !stream->resets)
-        nb_foreign_unlinger(stream->fd);
-    close(stream->fd);
     stream->fd = -1;
+    return fd;
+}
+
+void nb_stream_close(struct nb_stream *stream)
+{
+    if (stream->is_closing)
+        return;
+    int fd = nb_stream_release(stream);
+    if (stream->is_foreign && !stream->resets)
+        nb_foreign_unlinger(fd);
+    close(fd);
 }
 
 int nb_stream_linger_zero(struct nb_stream *stream)

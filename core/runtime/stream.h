@@ -106,6 +106,12 @@ void nb_stream_flush(struct nb_stream *stream);
 /* Closes at once, dropping what is queued; on_closed follows. A repeat does nothing. */
 void nb_stream_close(struct nb_stream *stream);
 
+/*
+ * As nb_stream_close, but the descriptor stays open and is the caller's: nothing is read or written any more, and what
+ * is queued must have been copied before.
+ */
+int nb_stream_release(struct nb_stream *stream);
+
 /* Reads and drops what has arrived, so that closing does not reset the connection. */
 void nb_stream_discard_input(struct nb_stream *stream);
 

@@ -19,7 +19,7 @@ void nb_write_queue_init(struct nb_write_queue *queue, struct nb_chunk_pool *poo
     *queue = (struct nb_write_queue){.pool = pool};
 }
 
-static struct nb_segment *segment_at(struct nb_write_queue *queue, uint32_t index)
+static struct nb_segment *segment_at(const struct nb_write_queue *queue, uint32_t index)
 {
     return &queue->ring[(queue->first + index) & (queue->capacity - 1)];
 }
@@ -183,6 +183,15 @@ int nb_write_queue_move(struct nb_write_queue *from, struct nb_write_queue *to, 
     if (!from->count)
         come_to_rest(from);
     return 0;
+}
+
+void nb_write_queue_read(const struct nb_write_queue *queue, uint8_t *ret_bytes)
+{
+    for (uint32_t i = 0; i < queue->count; i++) {
+        const struct nb_segment *segment = segment_at(queue, i);
+        memcpy(ret_bytes, segment->data, segment->length);
+        ret_bytes += segment->length;
+    }
 }
 
 static ssize_t send_batch(struct nb_write_queue *queue, int fd, size_t *ret_offered)

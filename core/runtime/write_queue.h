@@ -53,6 +53,9 @@ void nb_write_queue_settle(struct nb_write_queue *queue);
 /* Moves the first length bytes to the end of another queue. UV_ENOMEM: some may have been moved; drop both. */
 int nb_write_queue_move(struct nb_write_queue *from, struct nb_write_queue *to, size_t length);
 
+/* Copies all bytes, queue->length of them. */
+void nb_write_queue_read(const struct nb_write_queue *queue, uint8_t *ret_bytes);
+
 /* Drops everything. */
 void nb_write_queue_clear(struct nb_write_queue *queue);
 

@@ -144,6 +144,18 @@ PB_BIND(nb_Data, nb_Data, AUTO)
 PB_BIND(nb_SocketClosed, nb_SocketClosed, AUTO)
 
 
+PB_BIND(nb_SocketOffer, nb_SocketOffer, AUTO)
+
+
+PB_BIND(nb_SocketOffered, nb_SocketOffered, AUTO)
+
+
+PB_BIND(nb_SocketAdopt, nb_SocketAdopt, AUTO)
+
+
+PB_BIND(nb_SocketAdopted, nb_SocketAdopted, 2)
+
+
 PB_BIND(nb_ServerCreate, nb_ServerCreate, AUTO)
 
 

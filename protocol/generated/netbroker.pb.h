@@ -85,6 +85,12 @@ typedef struct _nb_Limits {
     uint64_t session_write_window; /* the same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW */
     bool has_max_lookups;
     uint64_t max_lookups; /* names that the broker looks up for the session at a time; 4096. ERR_NB_LIMIT */
+    bool has_unflushed_high;
+    uint64_t unflushed_high; /* bytes written and taken by no kernel, above which a session without feature flow is not read until half are out; 2 MiB */
+    bool has_max_sessions;
+    uint64_t max_sessions; /* sessions of the daemon; 1024. ERR_NB_LIMIT, and the connection closes */
+    bool has_offer_ttl;
+    uint64_t offer_ttl; /* seconds that socket.offer may hold, and holds by default; 30. ERR_OUT_OF_RANGE */
 } nb_Limits;
 
 /* Who the kernel says is at the other end of a Unix socket, at the moment of its connect. */
@@ -511,7 +517,34 @@ typedef struct _nb_SocketClosed {
     uint64_t bytes_read; /* from the peer, all in all */
     bool has_bytes_written;
     uint64_t bytes_written; /* by the client, sent or not, as in Node */
+    bool has_transferred;
+    bool transferred; /* another session has adopted the socket, which lives on there; else absent */
 } nb_SocketClosed;
+
+typedef struct _nb_SocketOffer {
+    bool has_ttl;
+    uint32_t ttl; /* seconds, 1 to the limit offerTtl, the default */
+    struct nb_slice unshift; /* what came last as data, not more: handed to the adopter as its first data; at most maxText bytes */
+} nb_SocketOffer;
+
+typedef struct _nb_SocketOffered {
+    struct nb_slice token; /* whoever of the uid knows it may adopt the socket, once */
+} nb_SocketOffered;
+
+typedef struct _nb_SocketAdopt {
+    struct nb_slice token; /* of socket.offer */
+    bool has_auto_release;
+    bool auto_release; /* as in socket.create */
+    bool has_read_window;
+    uint64_t read_window; /* as in socket.create, from bytesRead on */
+} nb_SocketAdopt;
+
+typedef struct _nb_SocketAdopted {
+    bool has_id;
+    uint64_t id; /* the socket's in this session, whoever chose it */
+    bool has_info;
+    nb_SocketInfo info;
+} nb_SocketAdopted;
 
 typedef struct _nb_ServerCreate {
     bool has_allow_half_open;
@@ -709,7 +742,7 @@ extern "C" {
 #define nb_Program_init_default                  {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_default                    {false, 0, false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_default                  {false, 0, false, nb_Program_init_default, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_default, {{NULL}, NULL}, false, nb_Peer_init_default}
-#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_default                   {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_default                     {false, 0, false, 0, false, 0}
 #define nb_Describe_init_default                 {{{NULL}, NULL}}
 #define nb_SessionInfo_init_default              {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
@@ -749,7 +782,11 @@ extern "C" {
 #define nb_LookupAddress_init_default            {{{NULL}, NULL}, false, 0}
 #define nb_ConnectionAttempt_init_default        {{{NULL}, NULL}, false, 0, false, 0, false, nb_Error_init_default}
 #define nb_Data_init_default                     {{{NULL}, NULL}}
-#define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0}
+#define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0, false, 0}
+#define nb_SocketOffer_init_default              {false, 0, {{NULL}, NULL}}
+#define nb_SocketOffered_init_default            {{{NULL}, NULL}}
+#define nb_SocketAdopt_init_default              {{{NULL}, NULL}, false, 0, false, 0}
+#define nb_SocketAdopted_init_default            {false, 0, false, nb_SocketInfo_init_default}
 #define nb_ServerCreate_init_default             {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_default, false, 0}
 #define nb_ServerHandle_init_default             {false, 0, false, 0}
 #define nb_ServerListen_init_default             {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_ServerHandle_init_default, false, 0, {{NULL}, NULL}, false, 0}
@@ -778,7 +815,7 @@ extern "C" {
 #define nb_Program_init_zero                     {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}}
 #define nb_Hello_init_zero                       {false, 0, false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
 #define nb_Welcome_init_zero                     {false, 0, false, nb_Program_init_zero, 0, {"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", ""}, false, nb_Limits_init_zero, {{NULL}, NULL}, false, nb_Peer_init_zero}
-#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
+#define nb_Limits_init_zero                      {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Peer_init_zero                        {false, 0, false, 0, false, 0}
 #define nb_Describe_init_zero                    {{{NULL}, NULL}}
 #define nb_SessionInfo_init_zero                 {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
@@ -818,7 +855,11 @@ extern "C" {
 #define nb_LookupAddress_init_zero               {{{NULL}, NULL}, false, 0}
 #define nb_ConnectionAttempt_init_zero           {{{NULL}, NULL}, false, 0, false, 0, false, nb_Error_init_zero}
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
-#define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0}
+#define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0, false, 0}
+#define nb_SocketOffer_init_zero                 {false, 0, {{NULL}, NULL}}
+#define nb_SocketOffered_init_zero               {{{NULL}, NULL}}
+#define nb_SocketAdopt_init_zero                 {{{NULL}, NULL}, false, 0, false, 0}
+#define nb_SocketAdopted_init_zero               {false, 0, false, nb_SocketInfo_init_zero}
 #define nb_ServerCreate_init_zero                {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_SocketOptions_init_zero, false, 0}
 #define nb_ServerHandle_init_zero                {false, 0, false, 0}
 #define nb_ServerListen_init_zero                {false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, nb_ServerHandle_init_zero, false, 0, {{NULL}, NULL}, false, 0}
@@ -875,6 +916,9 @@ extern "C" {
 #define nb_Limits_write_window_tag               18
 #define nb_Limits_session_write_window_tag       19
 #define nb_Limits_max_lookups_tag                20
+#define nb_Limits_unflushed_high_tag             21
+#define nb_Limits_max_sessions_tag               22
+#define nb_Limits_offer_ttl_tag                  23
 #define nb_Peer_uid_tag                          1
 #define nb_Peer_gid_tag                          2
 #define nb_Peer_pid_tag                          3
@@ -1040,6 +1084,15 @@ extern "C" {
 #define nb_SocketClosed_had_error_tag            1
 #define nb_SocketClosed_bytes_read_tag           2
 #define nb_SocketClosed_bytes_written_tag        3
+#define nb_SocketClosed_transferred_tag          4
+#define nb_SocketOffer_ttl_tag                   1
+#define nb_SocketOffer_unshift_tag               2
+#define nb_SocketOffered_token_tag               1
+#define nb_SocketAdopt_token_tag                 1
+#define nb_SocketAdopt_auto_release_tag          2
+#define nb_SocketAdopt_read_window_tag           3
+#define nb_SocketAdopted_id_tag                  1
+#define nb_SocketAdopted_info_tag                2
 #define nb_ServerCreate_allow_half_open_tag      1
 #define nb_ServerCreate_pause_on_connect_tag     2
 #define nb_ServerCreate_no_delay_tag             3
@@ -1176,7 +1229,10 @@ X(a, STATIC,   OPTIONAL, UINT64,   max_fds_unclaimed,  16) \
 X(a, STATIC,   OPTIONAL, UINT64,   read_window,      17) \
 X(a, STATIC,   OPTIONAL, UINT64,   write_window,     18) \
 X(a, STATIC,   OPTIONAL, UINT64,   session_write_window,  19) \
-X(a, STATIC,   OPTIONAL, UINT64,   max_lookups,      20)
+X(a, STATIC,   OPTIONAL, UINT64,   max_lookups,      20) \
+X(a, STATIC,   OPTIONAL, UINT64,   unflushed_high,   21) \
+X(a, STATIC,   OPTIONAL, UINT64,   max_sessions,     22) \
+X(a, STATIC,   OPTIONAL, UINT64,   offer_ttl,        23)
 #define nb_Limits_CALLBACK NULL
 #define nb_Limits_DEFAULT NULL
 
@@ -1525,9 +1581,38 @@ extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const p
 #define nb_SocketClosed_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, BOOL,     had_error,         1) \
 X(a, STATIC,   OPTIONAL, UINT64,   bytes_read,        2) \
-X(a, STATIC,   OPTIONAL, UINT64,   bytes_written,     3)
+X(a, STATIC,   OPTIONAL, UINT64,   bytes_written,     3) \
+X(a, STATIC,   OPTIONAL, BOOL,     transferred,       4)
 #define nb_SocketClosed_CALLBACK NULL
 #define nb_SocketClosed_DEFAULT NULL
+
+#define nb_SocketOffer_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, UINT32,   ttl,               1) \
+X(a, CALLBACK, OPTIONAL, BYTES,    unshift,           2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_SocketOffer_CALLBACK nb_slice_field
+#define nb_SocketOffer_DEFAULT NULL
+
+#define nb_SocketOffered_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   token,             1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_SocketOffered_CALLBACK nb_slice_field
+#define nb_SocketOffered_DEFAULT NULL
+
+#define nb_SocketAdopt_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   token,             1) \
+X(a, STATIC,   OPTIONAL, BOOL,     auto_release,      2) \
+X(a, STATIC,   OPTIONAL, UINT64,   read_window,       3)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_SocketAdopt_CALLBACK nb_slice_field
+#define nb_SocketAdopt_DEFAULT NULL
+
+#define nb_SocketAdopted_FIELDLIST(X, a) \
+X(a, STATIC,   OPTIONAL, UINT64,   id,                1) \
+X(a, STATIC,   OPTIONAL, MESSAGE,  info,              2)
+#define nb_SocketAdopted_CALLBACK NULL
+#define nb_SocketAdopted_DEFAULT NULL
+#define nb_SocketAdopted_info_MSGTYPE nb_SocketInfo
 
 #define nb_ServerCreate_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, BOOL,     allow_half_open,   1) \
@@ -1756,6 +1841,10 @@ extern const pb_msgdesc_t nb_LookupAddress_msg;
 extern const pb_msgdesc_t nb_ConnectionAttempt_msg;
 extern const pb_msgdesc_t nb_Data_msg;
 extern const pb_msgdesc_t nb_SocketClosed_msg;
+extern const pb_msgdesc_t nb_SocketOffer_msg;
+extern const pb_msgdesc_t nb_SocketOffered_msg;
+extern const pb_msgdesc_t nb_SocketAdopt_msg;
+extern const pb_msgdesc_t nb_SocketAdopted_msg;
 extern const pb_msgdesc_t nb_ServerCreate_msg;
 extern const pb_msgdesc_t nb_ServerHandle_msg;
 extern const pb_msgdesc_t nb_ServerListen_msg;
@@ -1827,6 +1916,10 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_ConnectionAttempt_fields &nb_ConnectionAttempt_msg
 #define nb_Data_fields &nb_Data_msg
 #define nb_SocketClosed_fields &nb_SocketClosed_msg
+#define nb_SocketOffer_fields &nb_SocketOffer_msg
+#define nb_SocketOffered_fields &nb_SocketOffered_msg
+#define nb_SocketAdopt_fields &nb_SocketAdopt_msg
+#define nb_SocketAdopted_fields &nb_SocketAdopted_msg
 #define nb_ServerCreate_fields &nb_ServerCreate_msg
 #define nb_ServerHandle_fields &nb_ServerHandle_msg
 #define nb_ServerListen_fields &nb_ServerListen_msg
@@ -1878,6 +1971,10 @@ extern const pb_msgdesc_t nb_Match_msg;
 /* nb_LookupAddress_size depends on runtime parameters */
 /* nb_ConnectionAttempt_size depends on runtime parameters */
 /* nb_Data_size depends on runtime parameters */
+/* nb_SocketOffer_size depends on runtime parameters */
+/* nb_SocketOffered_size depends on runtime parameters */
+/* nb_SocketAdopt_size depends on runtime parameters */
+/* nb_SocketAdopted_size depends on runtime parameters */
 /* nb_ServerListen_size depends on runtime parameters */
 /* nb_ServerInfo_size depends on runtime parameters */
 /* nb_ServerConnection_size depends on runtime parameters */
@@ -1903,7 +2000,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_Credit_size                           11
 #define nb_Flushed_size                          11
 #define nb_IpVersion_size                        6
-#define nb_Limits_size                           225
+#define nb_Limits_size                           261
 #define nb_Nothing_size                          0
 #define nb_OnRead_size                           6
 #define nb_Peer_size                             18
@@ -1917,7 +2014,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_SetNoDelay_size                       2
 #define nb_SetTimeout_size                       9
 #define nb_SetTypeOfService_size                 11
-#define nb_SocketClosed_size                     24
+#define nb_SocketClosed_size                     26
 #define nb_SocketOptions_size                    125
 #define nb_TypeOfService_size                    11
 #define nb_Written_size                          11

@@ -77,13 +77,16 @@ static const struct nb_field fields_of_Limits[] = {
     {.name = "writeWindow", .label = "writeWindow", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, write_window), .has_offset = OFFSET(Limits, has_write_window)},
     {.name = "sessionWriteWindow", .label = "sessionWriteWindow", .name_length = 18, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, session_write_window), .has_offset = OFFSET(Limits, has_session_write_window)},
     {.name = "maxLookups", .label = "maxLookups", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_lookups), .has_offset = OFFSET(Limits, has_max_lookups)},
+    {.name = "unflushedHigh", .label = "unflushedHigh", .name_length = 13, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, unflushed_high), .has_offset = OFFSET(Limits, has_unflushed_high)},
+    {.name = "maxSessions", .label = "maxSessions", .name_length = 11, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, max_sessions), .has_offset = OFFSET(Limits, has_max_sessions)},
+    {.name = "offerTtl", .label = "offerTtl", .name_length = 8, .type = NB_FIELD_UINT64, .offset = OFFSET(Limits, offer_ttl), .has_offset = OFFSET(Limits, has_offer_ttl)},
 };
 
 const struct nb_shape nb_shape_Limits = {
     .name = "Limits",
     .fields = fields_of_Limits,
     .size = sizeof(nb_Limits),
-    .field_count = 20,
+    .field_count = 23,
 };
 
 static const struct nb_field fields_of_Peer[] = {
@@ -703,13 +706,87 @@ static const struct nb_field fields_of_SocketClosed[] = {
     {.name = "hadError", .label = "hadError", .name_length = 8, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketClosed, had_error), .has_offset = OFFSET(SocketClosed, has_had_error)},
     {.name = "bytesRead", .label = "bytesRead", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketClosed, bytes_read), .has_offset = OFFSET(SocketClosed, has_bytes_read)},
     {.name = "bytesWritten", .label = "bytesWritten", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketClosed, bytes_written), .has_offset = OFFSET(SocketClosed, has_bytes_written)},
+    {.name = "transferred", .label = "transferred", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketClosed, transferred), .has_offset = OFFSET(SocketClosed, has_transferred)},
 };
 
 const struct nb_shape nb_shape_SocketClosed = {
     .name = "SocketClosed",
     .fields = fields_of_SocketClosed,
     .size = sizeof(nb_SocketClosed),
+    .field_count = 4,
+};
+
+static const struct nb_field fields_of_SocketOffer[] = {
+    {.name = "ttl", .label = "ttl", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketOffer, ttl), .has_offset = OFFSET(SocketOffer, has_ttl)},
+    {.name = "unshift", .label = "unshift", .name_length = 7, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(SocketOffer, unshift), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_SocketOffer = {
+    .name = "SocketOffer",
+    .fields = fields_of_SocketOffer,
+    .size = sizeof(nb_SocketOffer),
+    .field_count = 2,
+};
+
+static const struct nb_field fields_of_SocketOffered[] = {
+    {.name = "token", .label = "token", .name_length = 5, .type = NB_FIELD_STRING, .offset = OFFSET(SocketOffered, token), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_SocketOffered = {
+    .name = "SocketOffered",
+    .fields = fields_of_SocketOffered,
+    .size = sizeof(nb_SocketOffered),
+    .field_count = 1,
+};
+
+static const struct nb_field fields_of_SocketAdopt[] = {
+    {.name = "token", .label = "options.token", .name_length = 5, .type = NB_FIELD_TEXT, .offset = OFFSET(SocketAdopt, token), .has_offset = NB_NO_HAS},
+    {.name = "autoRelease", .label = "options.autoRelease", .name_length = 11, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketAdopt, auto_release), .has_offset = OFFSET(SocketAdopt, has_auto_release)},
+    {.name = "readWindow", .label = "options.readWindow", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketAdopt, read_window), .has_offset = OFFSET(SocketAdopt, has_read_window)},
+};
+
+const struct nb_shape nb_shape_SocketAdopt = {
+    .name = "SocketAdopt",
+    .fields = fields_of_SocketAdopt,
+    .size = sizeof(nb_SocketAdopt),
     .field_count = 3,
+};
+
+static const struct nb_field fields_of_SocketAdopted[] = {
+    {.name = "id", .label = "id", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketAdopted, id), .has_offset = OFFSET(SocketAdopted, has_id)},
+    {.name = "readyState", .label = "readyState", .name_length = 10, .type = NB_FIELD_STRING, .offset = OFFSET(SocketAdopted, info.ready_state), .has_offset = NB_NO_HAS},
+    {.name = "pending", .label = "pending", .name_length = 7, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketAdopted, info.pending), .has_offset = OFFSET(SocketAdopted, info.has_pending)},
+    {.name = "connecting", .label = "connecting", .name_length = 10, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketAdopted, info.connecting), .has_offset = OFFSET(SocketAdopted, info.has_connecting)},
+    {.name = "destroyed", .label = "destroyed", .name_length = 9, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketAdopted, info.destroyed), .has_offset = OFFSET(SocketAdopted, info.has_destroyed)},
+    {.name = "paused", .label = "paused", .name_length = 6, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketAdopted, info.paused), .has_offset = OFFSET(SocketAdopted, info.has_paused)},
+    {.name = "refed", .label = "refed", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketAdopted, info.refed), .has_offset = OFFSET(SocketAdopted, info.has_refed)},
+    {.name = "timeout", .label = "timeout", .name_length = 7, .type = NB_FIELD_DOUBLE, .offset = OFFSET(SocketAdopted, info.timeout), .has_offset = OFFSET(SocketAdopted, info.has_timeout)},
+    {.name = "bytesRead", .label = "bytesRead", .name_length = 9, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketAdopted, info.bytes_read), .has_offset = OFFSET(SocketAdopted, info.has_bytes_read)},
+    {.name = "bytesWritten", .label = "bytesWritten", .name_length = 12, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketAdopted, info.bytes_written), .has_offset = OFFSET(SocketAdopted, info.has_bytes_written)},
+    {.name = "bufferSize", .label = "bufferSize", .name_length = 10, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketAdopted, info.buffer_size), .has_offset = OFFSET(SocketAdopted, info.has_buffer_size)},
+    {.name = "writableHighWaterMark", .label = "writableHighWaterMark", .name_length = 21, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketAdopted, info.writable_high_water_mark), .has_offset = OFFSET(SocketAdopted, info.has_writable_high_water_mark)},
+    {.name = "writableNeedDrain", .label = "writableNeedDrain", .name_length = 17, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketAdopted, info.writable_need_drain), .has_offset = OFFSET(SocketAdopted, info.has_writable_need_drain)},
+    {.name = "localAddress", .label = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(SocketAdopted, info.endpoints.local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "localPort", .name_length = 9, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketAdopted, info.endpoints.local_port), .has_offset = OFFSET(SocketAdopted, info.endpoints.has_local_port)},
+    {.name = "localFamily", .label = "localFamily", .name_length = 11, .type = NB_FIELD_STRING, .offset = OFFSET(SocketAdopted, info.endpoints.local_family), .has_offset = NB_NO_HAS},
+    {.name = "remoteAddress", .label = "remoteAddress", .name_length = 13, .type = NB_FIELD_STRING, .offset = OFFSET(SocketAdopted, info.endpoints.remote_address), .has_offset = NB_NO_HAS},
+    {.name = "remotePort", .label = "remotePort", .name_length = 10, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketAdopted, info.endpoints.remote_port), .has_offset = OFFSET(SocketAdopted, info.endpoints.has_remote_port)},
+    {.name = "remoteFamily", .label = "remoteFamily", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(SocketAdopted, info.endpoints.remote_family), .has_offset = NB_NO_HAS},
+    {.name = "allowHalfOpen", .label = "allowHalfOpen", .name_length = 13, .type = NB_FIELD_BOOL, .offset = OFFSET(SocketAdopted, info.allow_half_open), .has_offset = OFFSET(SocketAdopted, info.has_allow_half_open)},
+    {.name = "encoding", .label = "encoding", .name_length = 8, .type = NB_FIELD_STRING, .offset = OFFSET(SocketAdopted, info.encoding), .has_offset = NB_NO_HAS},
+    {.name = "kind", .label = "kind", .name_length = 4, .type = NB_FIELD_STRING, .offset = OFFSET(SocketAdopted, info.kind), .has_offset = NB_NO_HAS},
+    {.name = "server", .label = "server", .name_length = 6, .type = NB_FIELD_UINT64, .offset = OFFSET(SocketAdopted, info.server), .has_offset = OFFSET(SocketAdopted, info.has_server)},
+};
+
+static const uint16_t inlines_of_SocketAdopted[] = {OFFSET(SocketAdopted, has_info), OFFSET(SocketAdopted, info.has_endpoints)};
+
+const struct nb_shape nb_shape_SocketAdopted = {
+    .name = "SocketAdopted",
+    .fields = fields_of_SocketAdopted,
+    .size = sizeof(nb_SocketAdopted),
+    .field_count = 23,
+    .inlines = inlines_of_SocketAdopted,
+    .inline_count = 2,
 };
 
 static const struct nb_field fields_of_ServerCreate[] = {
@@ -1074,32 +1151,34 @@ const struct nb_method nb_methods[] = {
     {.name = "socket.address", .name_length = 14, .number = 47, .index = 31, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
     {.name = "socket.info", .name_length = 11, .number = 48, .index = 32, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
     {.name = "socket.lookupResult", .name_length = 19, .number = 49, .index = 33, .target = NB_TARGET_SOCKET, .params = &nb_shape_LookupResult, .result = &nb_shape_Nothing},
-    {.name = "socket.release", .name_length = 14, .number = 54, .index = 34, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.create", .name_length = 13, .number = 64, .index = 35, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
-    {.name = "server.listen", .name_length = 13, .number = 65, .index = 36, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
-    {.name = "server.close", .name_length = 12, .number = 66, .index = 37, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.address", .name_length = 14, .number = 67, .index = 38, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 39, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
-    {.name = "server.set", .name_length = 10, .number = 69, .index = 40, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
-    {.name = "server.ref", .name_length = 10, .number = 70, .index = 41, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.unref", .name_length = 12, .number = 71, .index = 42, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.info", .name_length = 11, .number = 72, .index = 43, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
-    {.name = "server.release", .name_length = 14, .number = 73, .index = 44, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 45, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
-    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 46, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 47, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
-    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
-    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
-    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
-    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
-    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 53, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
-    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 54, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
-    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 55, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 56, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
-    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 57, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
-    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 58, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
-    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 59, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
+    {.name = "socket.offer", .name_length = 12, .number = 52, .index = 34, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketOffer, .result = &nb_shape_SocketOffered},
+    {.name = "socket.adopt", .name_length = 12, .number = 53, .index = 35, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_SocketAdopt, .result = &nb_shape_SocketAdopted},
+    {.name = "socket.release", .name_length = 14, .number = 54, .index = 36, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.create", .name_length = 13, .number = 64, .index = 37, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
+    {.name = "server.listen", .name_length = 13, .number = 65, .index = 38, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
+    {.name = "server.close", .name_length = 12, .number = 66, .index = 39, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.address", .name_length = 14, .number = 67, .index = 40, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 41, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
+    {.name = "server.set", .name_length = 10, .number = 69, .index = 42, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
+    {.name = "server.ref", .name_length = 10, .number = 70, .index = 43, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.unref", .name_length = 12, .number = 71, .index = 44, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.info", .name_length = 11, .number = 72, .index = 45, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
+    {.name = "server.release", .name_length = 14, .number = 73, .index = 46, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 47, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
+    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
+    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
+    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
+    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
+    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 53, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 54, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
+    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 55, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
+    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 56, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
+    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 57, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 58, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
+    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 59, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
+    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 60, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
+    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 61, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
 };
 
 const struct nb_event nb_events[] = {
@@ -1117,14 +1196,15 @@ const struct nb_event nb_events[] = {
     {.name = "socket.timeout", .name_length = 14, .number = 168, .index = 11, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\256socket.timeout\222")},
     {.name = "socket.error", .name_length = 12, .number = 169, .index = 12, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254socket.error\222")},
     {.name = "socket.close", .name_length = 12, .number = 170, .index = 13, .body = &nb_shape_SocketClosed, .prefix = SLICE("\223\002\254socket.close\222")},
-    {.name = "socket.connectionAttempt", .name_length = 24, .number = 172, .index = 14, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\270socket.connectionAttempt\222")},
-    {.name = "socket.connectionAttemptFailed", .name_length = 30, .number = 173, .index = 15, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\276socket.connectionAttemptFailed\222")},
-    {.name = "socket.connectionAttemptTimeout", .name_length = 31, .number = 174, .index = 16, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\277socket.connectionAttemptTimeout\222")},
-    {.name = "server.listening", .name_length = 16, .number = 192, .index = 17, .body = &nb_shape_Address, .prefix = SLICE("\223\002\260server.listening\222")},
-    {.name = "server.connection", .name_length = 17, .number = 193, .index = 18, .body = &nb_shape_ServerConnection, .prefix = SLICE("\223\002\261server.connection\222")},
-    {.name = "server.drop", .name_length = 11, .number = 194, .index = 19, .body = &nb_shape_ServerDrop, .prefix = SLICE("\223\002\253server.drop\222")},
-    {.name = "server.error", .name_length = 12, .number = 195, .index = 20, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254server.error\222")},
-    {.name = "server.close", .name_length = 12, .number = 196, .index = 21, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254server.close\222")},
+    {.name = "socket.offerExpired", .name_length = 19, .number = 171, .index = 14, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\263socket.offerExpired\222")},
+    {.name = "socket.connectionAttempt", .name_length = 24, .number = 172, .index = 15, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\270socket.connectionAttempt\222")},
+    {.name = "socket.connectionAttemptFailed", .name_length = 30, .number = 173, .index = 16, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\276socket.connectionAttemptFailed\222")},
+    {.name = "socket.connectionAttemptTimeout", .name_length = 31, .number = 174, .index = 17, .body = &nb_shape_ConnectionAttempt, .prefix = SLICE("\223\002\277socket.connectionAttemptTimeout\222")},
+    {.name = "server.listening", .name_length = 16, .number = 192, .index = 18, .body = &nb_shape_Address, .prefix = SLICE("\223\002\260server.listening\222")},
+    {.name = "server.connection", .name_length = 17, .number = 193, .index = 19, .body = &nb_shape_ServerConnection, .prefix = SLICE("\223\002\261server.connection\222")},
+    {.name = "server.drop", .name_length = 11, .number = 194, .index = 20, .body = &nb_shape_ServerDrop, .prefix = SLICE("\223\002\253server.drop\222")},
+    {.name = "server.error", .name_length = 12, .number = 195, .index = 21, .body = &nb_shape_Error, .prefix = SLICE("\223\002\254server.error\222")},
+    {.name = "server.close", .name_length = 12, .number = 196, .index = 22, .body = &nb_shape_Nothing, .prefix = SLICE("\223\002\254server.close\222")},
 };
 
 static const struct {
@@ -1132,73 +1212,75 @@ static const struct {
     uint8_t length;
     uint8_t index;
 } names[1024] = {
-    [4] = {"blockList.checkMany", 19, 57},
-    [29] = {"net.createServer", 16, 35},
-    [70] = {"server.ref", 10, 41},
-    [78] = {"server.set", 10, 40},
-    [90] = {"blockList.match", 15, 58},
-    [94] = {"socket.setKeepAlive", 19, 22},
-    [95] = {"socket.setEncoding", 18, 21},
-    [96] = {"socket.setOptions", 17, 27},
-    [137] = {"blockList.release", 17, 51},
-    [148] = {"server.getConnections", 21, 39},
-    [172] = {"blockList.addRange", 18, 47},
-    [200] = {"socket.setTypeOfService", 23, 25},
-    [206] = {"socket.setTimeout", 17, 24},
-    [228] = {"socket.end", 10, 15},
-    [261] = {"server.release", 14, 44},
-    [280] = {"blockList.hits", 14, 59},
-    [281] = {"net.socketAddress", 17, 10},
-    [295] = {"server.unref", 12, 42},
-    [297] = {"net.createConnection", 20, 6},
-    [298] = {"blockList.size", 14, 56},
-    [315] = {"socket.getTypeOfService", 23, 26},
-    [337] = {"socket.ref", 10, 29},
-    [367] = {"socket.connect", 14, 13},
-    [379] = {"socket.address", 14, 31},
-    [382] = {"session.ping", 12, 2},
-    [389] = {"net.isIP", 8, 7},
-    [395] = {"socket.unref", 12, 30},
-    [398] = {"blockList.addAddress", 20, 46},
-    [413] = {"blockList.check", 15, 49},
-    [425] = {"blockList.load", 14, 53},
-    [432] = {"session.poll", 12, 4},
-    [438] = {"net.isIPv4", 10, 8},
-    [439] = {"net.isIPv6", 10, 9},
-    [475] = {"server.listen", 13, 36},
-    [487] = {"socket.info", 11, 32},
-    [505] = {"session.info", 12, 3},
-    [512] = {"blockList.clear", 15, 55},
-    [519] = {"socket.write", 12, 14},
-    [529] = {"socket.bind", 11, 12},
-    [546] = {"session.close", 13, 5},
-    [590] = {"session.describe", 16, 1},
-    [625] = {"socket.pause", 12, 18},
-    [649] = {"blockList.addRules", 18, 52},
-    [671] = {"socket.resetAndDestroy", 22, 17},
-    [695] = {"socket.destroy", 14, 16},
-    [705] = {"server.create", 13, 35},
-    [709] = {"socket.getOptions", 17, 28},
-    [763] = {"blockList.rules", 15, 50},
-    [770] = {"socket.release", 14, 34},
-    [825] = {"blockList.create", 16, 45},
-    [837] = {"socket.lookupResult", 19, 33},
-    [847] = {"session.hello", 13, 0},
-    [874] = {"blockList.addSubnet", 19, 48},
-    [877] = {"server.close", 12, 37},
-    [887] = {"server.info", 11, 43},
-    [894] = {"server.address", 14, 38},
-    [937] = {"socket.create", 13, 11},
-    [960] = {"socket.credit", 13, 20},
-    [985] = {"blockList.removeRule", 20, 54},
-    [997] = {"socket.setNoDelay", 17, 23},
-    [1009] = {"net.connect", 11, 6},
-    [1010] = {"socket.resume", 13, 19},
+    [15] = {"blockList.addAddress", 20, 48},
+    [28] = {"socket.getTypeOfService", 23, 26},
+    [42] = {"socket.adopt", 12, 35},
+    [79] = {"session.describe", 16, 1},
+    [98] = {"server.create", 13, 37},
+    [120] = {"socket.destroy", 14, 16},
+    [186] = {"socket.offer", 12, 34},
+    [195] = {"socket.release", 14, 36},
+    [202] = {"blockList.addRules", 18, 54},
+    [216] = {"server.info", 11, 45},
+    [220] = {"blockList.rules", 15, 52},
+    [230] = {"socket.getOptions", 17, 28},
+    [238] = {"server.close", 12, 39},
+    [240] = {"session.hello", 13, 0},
+    [314] = {"blockList.create", 16, 47},
+    [319] = {"server.address", 14, 40},
+    [330] = {"socket.create", 13, 11},
+    [338] = {"net.connect", 11, 6},
+    [352] = {"socket.resetAndDestroy", 22, 17},
+    [353] = {"socket.credit", 13, 20},
+    [391] = {"server.ref", 10, 43},
+    [399] = {"server.set", 10, 42},
+    [403] = {"socket.resume", 13, 19},
+    [422] = {"socket.lookupResult", 19, 33},
+    [459] = {"blockList.addSubnet", 19, 50},
+    [518] = {"socket.setNoDelay", 17, 23},
+    [542] = {"net.createServer", 16, 37},
+    [549] = {"socket.end", 10, 15},
+    [571] = {"blockList.match", 15, 60},
+    [602] = {"blockList.removeRule", 20, 56},
+    [613] = {"blockList.checkMany", 19, 59},
+    [641] = {"socket.setOptions", 17, 27},
+    [646] = {"net.isIP", 8, 7},
+    [658] = {"socket.ref", 10, 29},
+    [672] = {"socket.setEncoding", 18, 21},
+    [680] = {"server.unref", 12, 44},
+    [682] = {"blockList.release", 17, 53},
+    [703] = {"socket.setKeepAlive", 19, 22},
+    [710] = {"server.release", 14, 46},
+    [729] = {"blockList.hits", 14, 61},
+    [747] = {"blockList.size", 14, 58},
+    [749] = {"blockList.addRange", 18, 49},
+    [751] = {"socket.setTimeout", 17, 24},
+    [759] = {"net.isIPv4", 10, 8},
+    [760] = {"net.isIPv6", 10, 9},
+    [767] = {"session.ping", 12, 2},
+    [780] = {"socket.unref", 12, 30},
+    [816] = {"socket.connect", 14, 13},
+    [817] = {"session.poll", 12, 4},
+    [821] = {"server.getConnections", 21, 41},
+    [826] = {"net.socketAddress", 17, 10},
+    [828] = {"socket.address", 14, 31},
+    [840] = {"socket.info", 11, 32},
+    [874] = {"blockList.load", 14, 55},
+    [882] = {"socket.bind", 11, 12},
+    [890] = {"session.info", 12, 3},
+    [892] = {"server.listen", 13, 38},
+    [894] = {"blockList.check", 15, 51},
+    [904] = {"socket.write", 12, 14},
+    [937] = {"socket.setTypeOfService", 23, 25},
+    [938] = {"net.createConnection", 20, 6},
+    [963] = {"session.close", 13, 5},
+    [993] = {"blockList.clear", 15, 57},
+    [1010] = {"socket.pause", 12, 18},
 };
 
 const struct nb_method *nb_method_find(struct nb_slice name)
 {
-    uint32_t hash = 43;
+    uint32_t hash = 171;
     if (!name.data || name.length > 23)
         return NULL;
     for (size_t i = 0; i < name.length; i++)
@@ -1211,7 +1293,7 @@ const struct nb_method *nb_method_find(struct nb_slice name)
 }
 
 const struct nb_slice nb_description = SLICE(
-    "\206\250protocol\001\247methods\334\000<\207"
+    "\206\250protocol\001\247methods\334\000>\207"
     "\244name\255session.hello\246number\001\245since\001\245prose\331JAgrees on version, features and limits. Optional; only as the first frame.\246target\247session\246params\245Hello\246result\247Welcome\207"
     "\244name\260session.describe\246number\002\245since\001\245prose\331\077The whole schema, for tools and clients without generated code.\246target\247session\246params\250Describe\246result\243Any\207"
     "\244name\254session.ping\246number\003\245since\001\245prose\331RAnswers with its body, {} without one, after every earlier frame has been started.\246target\247session\246params\243Any\246result\243Any\207"
@@ -1246,6 +1328,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256socket.address\246number/\245since\001\245prose\331;The local end; {} when there is none, or for a Unix socket.\246target\246socket\246params\247Nothing\246result\247Address\207"
     "\244name\253socket.info\246number0\245since\001\245prose\331-Everything there is to know about the socket.\246target\246socket\246params\247Nothing\246result\252SocketInfo\207"
     "\244name\263socket.lookupResult\246number1\245since\001\245prose\331dAnswers a lookupRequest. An address that is none ends the attempt, as in Node: lookup, error, close.\246target\246socket\246params\254LookupResult\246result\247Nothing\207"
+    "\244name\254socket.offer\246number4\245since\001\245prose\331zFreezes the socket, and offers it to the sessions of the same uid with all that is still to be written. A fence, as pause.\246target\246socket\246params\253SocketOffer\246result\255SocketOffered\207"
+    "\244name\254socket.adopt\246number5\245since\001\245prose\331oTakes over a socket that is on offer: from here on it is this session's, with no byte lost in either direction.\246target\251newSocket\246params\253SocketAdopt\246result\255SocketAdopted\207"
     "\244name\256socket.release\246number6\245since\001\245prose\331CEnds the id of a closed socket; needed only with autoRelease false.\246target\246socket\246params\247Nothing\246result\247Nothing\210"
     "\244name\255server.create\246number@\245since\001\245prose\331YMakes a server that does not listen yet. The options hold for each connection it accepts.\245alias\260net.createServer\246target\251newServer\246params\254ServerCreate\246result\247Created\207"
     "\244name\255server.listen\246numberA\245since\001\245prose\331\177Listens on a port, a Unix path or a socket that is there; answers with the address. None given: a port that the system chooses.\246target\246server\246params\254ServerListen\246result\247Address\207"
@@ -1271,7 +1355,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256blockList.size\246number[\245since\001\245prose\271How many rules there are.\246target\251blockList\246params\247Nothing\246result\245Count\207"
     "\244name\263blockList.checkMany\246number\134\245since\001\245prose\331=As check, for many addresses at once; answers in their order.\246target\251blockList\246params\262BlockListAddresses\246result\250Booleans\207"
     "\244name\257blockList.match\246number]\245since\001\245prose\331_As check, but tells the newest rule that matches, and counts a hit of it as a connection would.\246target\251blockList\246params\260BlockListAddress\246result\245Match\207"
-    "\244name\256blockList.hits\246number^\245since\001\245prose\331+As rules, each with the number of its hits.\246target\251blockList\246params\255BlockListPart\246result\244Hits\246events\334\000\026\205"
+    "\244name\256blockList.hits\246number^\245since\001\245prose\331+As rules, each with the number of its hits.\246target\251blockList\246params\255BlockListPart\246result\244Hits\246events\334\000\027\205"
     "\244name\255session.error\246number\314\200\245since\001\245prose\331PA command that was sent as a notification failed, or the session ends (\042fatal\042).\244body\245Error\205"
     "\244name\254session.idle\246number\314\201\245since\001\245prose\331KThe number of ref'd open handles fell to 0: Node would let the process end.\244body\247Nothing\205"
     "\244name\257session.closing\246number\314\202\245since\001\245prose\331YThe broker shuts down: finish and go. It ends at the deadline, or once no client is left.\244body\247Closing\205"
@@ -1286,6 +1370,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\256socket.timeout\246number\314\250\245since\001\245prose\331*No traffic for as long as setTimeout said.\244body\247Nothing\205"
     "\244name\254socket.error\246number\314\251\245since\001\245prose\331 Something failed; close follows.\244body\245Error\205"
     "\244name\254socket.close\246number\314\252\245since\001\245prose\331HThe last event of the socket; hadError also when it was never connected.\244body\254SocketClosed\205"
+    "\244name\263socket.offerExpired\246number\314\253\245since\001\245prose\331ANobody has adopted it in time: it is the session's again, paused.\244body\247Nothing\205"
     "\244name\270socket.connectionAttempt\246number\314\254\245since\001\245prose\331BAn address is being connected to; each one that is tried tells so.\244body\261ConnectionAttempt\205"
     "\244name\276socket.connectionAttemptFailed\246number\314\255\245since\001\245prose\331XIt could not be connected to. If others are left they are tried, else the error follows.\244body\261ConnectionAttempt\205"
     "\244name\277socket.connectionAttemptTimeout\246number\314\256\245since\001\245prose\331QIt takes longer than autoSelectFamilyAttemptTimeout: the next is tried beside it.\244body\261ConnectionAttempt\205"
@@ -1293,7 +1378,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\261server.connection\246number\314\301\245since\001\245prose\3315A connection was accepted: a new socket, its id even.\244body\260ServerConnection\205"
     "\244name\253server.drop\246number\314\302\245since\001\245prose\331jA connection was closed at once: its address is blocked, or maxConnections was reached. {} on a Unix path.\244body\252ServerDrop\205"
     "\244name\254server.error\246number\314\303\245since\001\245prose\331qListening or accepting failed. The server lives on; behind a failure of accept it is closed and may listen again.\244body\245Error\205"
-    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000E\203"
+    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000I\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\243any\244bare\303\204"
@@ -1310,7 +1395,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\246events\244type\246string\245prose\272\042push\042 (default) or \042poll\042\203"
     "\244name\246expiry\244type\246uint32\245prose\331<seconds the session outlives its connection (feature resume)\203"
     "\244name\245group\244type\246string\245prose\331`1 to 64 bytes: sessions of this uid that name the same share what they listen on (feature group)\244open\303\203"
-    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\334\000\024\203"
+    "\244name\246Limits\245prose\331]The limits granted to a session: what each bounds, its default, and what passing it leads to.\246fields\334\000\027\203"
     "\244name\250maxWrite\244type\246uint53\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\203"
     "\244name\250maxFrame\244type\246uint53\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\203"
     "\244name\250maxDepth\244type\246uint53\245prose\331,arrays and maps within each other; 16. Fatal\203"
@@ -1331,6 +1416,9 @@ const struct nb_slice nb_description = SLICE(
     "\244name\253writeWindow\244type\246uint53\245prose\331bbytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW\203"
     "\244name\262sessionWriteWindow\244type\246uint53\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW\203"
     "\244name\252maxLookups\244type\246uint53\245prose\331Lnames that the broker looks up for the session at a time; 4096. ERR_NB_LIMIT\203"
+    "\244name\255unflushedHigh\244type\246uint53\245prose\331vbytes written and taken by no kernel, above which a session without feature flow is not read until half are out; 2 MiB\203"
+    "\244name\253maxSessions\244type\246uint53\245prose\331Esessions of the daemon; 1024. ERR_NB_LIMIT, and the connection closes\203"
+    "\244name\250offerTtl\244type\246uint53\245prose\331Nseconds that socket.offer may hold, and holds by default; 30. ERR_OUT_OF_RANGE\203"
     "\244name\244Peer\245prose\331WWho the kernel says is at the other end of a Unix socket, at the moment of its connect.\246fields\223\203"
     "\244name\243uid\244type\246uint32\245prose\244user\203"
     "\244name\243gid\244type\246uint32\245prose\245group\203"
@@ -1570,10 +1658,44 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245error\244type\245Error\245prose\274connectionAttemptFailed: why\203"
     "\244name\244Data\245prose\240\246fields\221\203"
     "\244name\244data\244type\247payload\245prose\331\077what the peer sent, in its order; text after socket.setEncoding\203"
-    "\244name\254SocketClosed\245prose\240\246fields\223\203"
+    "\244name\254SocketClosed\245prose\240\246fields\224\203"
     "\244name\250hadError\244type\244bool\245prose\272an error event came before\203"
     "\244name\251bytesRead\244type\246uint53\245prose\271from the peer, all in all\203"
     "\244name\254bytesWritten\244type\246uint53\245prose\331&by the client, sent or not, as in Node\203"
+    "\244name\253transferred\244type\244bool\245prose\331Ianother session has adopted the socket, which lives on there; else absent\203"
+    "\244name\253SocketOffer\245prose\240\246fields\222\203"
+    "\244name\243ttl\244type\246uint32\245prose\331-seconds, 1 to the limit offerTtl, the default\203"
+    "\244name\247unshift\244type\247payload\245prose\331`what came last as data, not more: handed to the adopter as its first data; at most maxText bytes\203"
+    "\244name\255SocketOffered\245prose\240\246fields\221\203"
+    "\244name\245token\244type\246string\245prose\3316whoever of the uid knows it may adopt the socket, once\203"
+    "\244name\253SocketAdopt\245prose\240\246fields\223\203"
+    "\244name\245token\244type\246string\245prose\257of socket.offer\203"
+    "\244name\253autoRelease\244type\244bool\245prose\263as in socket.create\203"
+    "\244name\252readWindow\244type\246uint53\245prose\331&as in socket.create, from bytesRead on\203"
+    "\244name\255SocketAdopted\245prose\240\246fields\334\000\027\203"
+    "\244name\242id\244type\246uint53\245prose\331.the socket's in this session, whoever chose it\203"
+    "\244name\252readyState\244type\246string\245prose\331Aopening, open (a fresh socket too), readOnly, writeOnly or closed\203"
+    "\244name\247pending\244type\244bool\245prose\255not connected\203"
+    "\244name\252connecting\244type\244bool\245prose\272on the way to a connection\203"
+    "\244name\251destroyed\244type\244bool\245prose\261closing or closed\203"
+    "\244name\246paused\244type\244bool\245prose\3313does not read since socket.pause, or pauseOnConnect\203"
+    "\244name\245refed\244type\244bool\245prose\331(counts for session.idle while it is open\203"
+    "\244name\247timeout\244type\246number\245prose\331+milliseconds; absent when none was ever set\203"
+    "\244name\251bytesRead\244type\246uint53\245prose\264from the peer so far\203"
+    "\244name\254bytesWritten\244type\246uint53\245prose\3317by the client so far, queued bytes included, as in Node\203"
+    "\244name\252bufferSize\244type\246uint53\245prose\254queued bytes\203"
+    "\244name\265writableHighWaterMark\244type\246uint32\245prose\331!as highWaterMark of socket.create\203"
+    "\244name\261writableNeedDrain\244type\244bool\245prose\271a drain event will follow\203"
+    "\244name\254localAddress\244type\246string\245prose\331\042of the broker's end, an IP address\203"
+    "\244name\251localPort\244type\246uint32\245prose\263of the broker's end\203"
+    "\244name\253localFamily\244type\246string\245prose\260\042IPv4\042 or \042IPv6\042\203"
+    "\244name\255remoteAddress\244type\246string\245prose\331 of the peer's end, an IP address\203"
+    "\244name\252remotePort\244type\246uint32\245prose\261of the peer's end\203"
+    "\244name\254remoteFamily\244type\246string\245prose\260\042IPv4\042 or \042IPv6\042\203"
+    "\244name\255allowHalfOpen\244type\244bool\245prose\263as in socket.create\203"
+    "\244name\250encoding\244type\246string\245prose\331(of data events; absent: they carry bytes\203"
+    "\244name\244kind\244type\246string\245prose\331@\042tcp\042 or \042pipe\042 (a Unix socket); absent before the first connect\203"
+    "\244name\246server\244type\246uint53\245prose\331.id of the server that accepted it; else absent\203"
     "\244name\254ServerCreate\245prose\240\246fields\234\203"
     "\244name\255allowHalfOpen\244type\244bool\245prose\331'of its connections, as in socket.create\203"
     "\244name\256pauseOnConnect\244type\244bool\245prose\331@its connections are not read before socket.resume; default false\203"
@@ -1678,7 +1800,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245count\244type\246uint53\245prose\262a number from 0 on\244bare\303\203"
     "\244name\245Match\245prose\240\246fields\222\203"
     "\244name\247blocked\244type\244bool\245prose\266whether a rule matches\203"
-    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000&\202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\263ERR_INVALID_FD_TYPE\245prose\331Gthe descriptor is no TCP or Unix stream socket that could be taken over\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\272ERR_INVALID_ADDRESS_FAMILY\245prose\331Ksocket.lookupResult: a family that is neither 4 nor 6, or not the address's\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\251ERR_NB_FD\245prose\331Rno descriptor of that number: it has not come, or is used up; or none of that name\202\244code\253ERR_NB_FLOW\245prose\331:more bytes than the window allows; the socket is destroyed\202\244code\260ERR_NB_NOT_ASKED\245prose\331+socket.lookupResult: no lookup waits for it\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\263ERR_NB_FD_TRUNCATED\245prose\331Adescriptors were lost on the way: the broker has no room for them\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\334\000\024\202"
+    "\244name\244rule\244type\246string\245prose\277in the words of blockList.rules\246errors\334\000(\202\244code\264ERR_INVALID_ARG_TYPE\245prose\331%a field has a value of the wrong type\202\244code\265ERR_INVALID_ARG_VALUE\245prose\3313a value that the field or the moment does not allow\202\244code\260ERR_MISSING_ARGS\245prose\331!a field that must be given is not\202\244code\260ERR_OUT_OF_RANGE\245prose\331(a number outside of what the field takes\202\244code\263ERR_SOCKET_BAD_PORT\245prose\256no port number\202\244code\266ERR_INVALID_IP_ADDRESS\245prose\272localAddress is no address\202\244code\263ERR_INVALID_FD_TYPE\245prose\331Gthe descriptor is no TCP or Unix stream socket that could be taken over\202\244code\267ERR_INVALID_HANDLE_TYPE\245prose\331 resetAndDestroy on a Unix socket\202\244code\261ERR_SOCKET_CLOSED\245prose\331-the socket was closed before it could be done\202\244code\264ERR_STREAM_DESTROYED\245prose\331%a write to a socket that is destroyed\202\244code\272ERR_STREAM_WRITE_AFTER_END\245prose\262a write behind end\202\244code\266ERR_STREAM_NULL_VALUES\245prose\271a write of nothing at all\202\244code\264ERR_UNKNOWN_ENCODING\245prose\275encoding is none of the seven\202\244code\271ERR_SERVER_ALREADY_LISTEN\245prose\277listen on a server that listens\202\244code\266ERR_SERVER_NOT_RUNNING\245prose\331&close of a server that does not listen\202\244code\263ERR_INVALID_ADDRESS\245prose\331Bno address, or of the other family: net.socketAddress, block lists\202\244code\256ERR_IP_BLOCKED\245prose\331:the address that a connect would go to is on its blockList\202\244code\272ERR_INVALID_ADDRESS_FAMILY\245prose\331Ksocket.lookupResult: a family that is neither 4 nor 6, or not the address's\202\244code\251ABORT_ERR\245prose\3319destroyed through an abort signal of the client's library\202\244code\265ERR_NB_UNKNOWN_METHOD\245prose\257no such command\202\244code\265ERR_NB_NO_SUCH_TARGET\245prose\271the id is unknown or gone\202\244code\263ERR_NB_WRONG_TARGET\245prose\331;the id is of another kind, or of the other side in a create\202\244code\265ERR_NB_UNKNOWN_OPTION\245prose\331 no such field; argument names it\202\244code\265ERR_NB_NOT_NEGOTIATED\245prose\331)belongs to a feature that was not granted\202\244code\256ERR_NB_VERSION\245prose\331=no protocol version in common; supported says which there are\202\244code\254ERR_NB_LIMIT\245prose\331Sa limit is passed; limit names it (maxSessions: the broker has no room for another)\202\244code\255ERR_NB_POLICY\245prose\274the configuration forbids it\202\244code\256ERR_NB_STALLED\245prose\331@no progress of a write for stallTimeout; the socket is destroyed\202\244code\253ERR_NB_BUSY\245prose\331;not now: handles are open, bytes wait, or another poll does\202\244code\251ERR_NB_FD\245prose\331Rno descriptor of that number: it has not come, or is used up; or none of that name\202\244code\253ERR_NB_FLOW\245prose\331:more bytes than the window allows; the socket is destroyed\202\244code\256ERR_NB_OFFERED\245prose\331=the socket is on offer: it can be destroyed, and nothing else\202\244code\254ERR_NB_TOKEN\245prose\331<no socket is on offer by that token, any more or to this uid\202\244code\260ERR_NB_NOT_ASKED\245prose\331+socket.lookupResult: no lookup waits for it\202\244code\255ERR_NB_CLIENT\245prose\3310socket.destroy was given an error without a code\203\244code\257ERR_NB_PROTOCOL\245prose\331(the bytes are no frames of this protocol\245fatal\303\203\244code\264ERR_NB_FRAME_TOO_BIG\245prose\274a frame larger than maxFrame\245fatal\303\203\244code\260ERR_NB_ID_IN_USE\245prose\276a create with an id that lives\245fatal\303\203\244code\263ERR_NB_FD_TRUNCATED\245prose\331Adescriptors were lost on the way: the broker has no room for them\245fatal\303\203\244code\257ERR_NB_SHUTDOWN\245prose\331Ethe broker ends; not sent by this version, which says session.closing\245fatal\303\246limits\334\000\027\202"
     "\244name\250maxWrite\245prose\3312bytes of payload in one write; 1 MiB. ERR_NB_LIMIT\202"
     "\244name\250maxFrame\245prose\331,bytes of one frame; maxWrite + 64 KiB. Fatal\202"
     "\244name\250maxDepth\245prose\331,arrays and maps within each other; 16. Fatal\202"
@@ -1698,4 +1820,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\252readWindow\245prose\331\204bytes of data that a socket gets ahead of socket.credit (feature flow), where its creation says nothing else; 256 KiB; 0: any number\202"
     "\244name\253writeWindow\245prose\331bbytes that may be written to a socket ahead of socket.flushed (feature flow); 256 KiB. ERR_NB_FLOW\202"
     "\244name\262sessionWriteWindow\245prose\331Fthe same, for all sockets of the session together; 16 MiB. ERR_NB_FLOW\202"
-    "\244name\252maxLookups\245prose\331Lnames that the broker looks up for the session at a time; 4096. ERR_NB_LIMIT");
+    "\244name\252maxLookups\245prose\331Lnames that the broker looks up for the session at a time; 4096. ERR_NB_LIMIT\202"
+    "\244name\255unflushedHigh\245prose\331vbytes written and taken by no kernel, above which a session without feature flow is not read until half are out; 2 MiB\202"
+    "\244name\253maxSessions\245prose\331Esessions of the daemon; 1024. ERR_NB_LIMIT, and the connection closes\202"
+    "\244name\250offerTtl\245prose\331Nseconds that socket.offer may hold, and holds by default; 30. ERR_OUT_OF_RANGE");

@@ -42,6 +42,8 @@ enum nb_method_index {
     NB_METHOD_SOCKET_ADDRESS,
     NB_METHOD_SOCKET_INFO,
     NB_METHOD_SOCKET_LOOKUP_RESULT,
+    NB_METHOD_SOCKET_OFFER,
+    NB_METHOD_SOCKET_ADOPT,
     NB_METHOD_SOCKET_RELEASE,
     NB_METHOD_SERVER_CREATE,
     NB_METHOD_SERVER_LISTEN,
@@ -86,6 +88,7 @@ enum nb_event_index {
     NB_EVENT_SOCKET_TIMEOUT,
     NB_EVENT_SOCKET_ERROR,
     NB_EVENT_SOCKET_CLOSE,
+    NB_EVENT_SOCKET_OFFER_EXPIRED,
     NB_EVENT_SOCKET_CONNECTION_ATTEMPT,
     NB_EVENT_SOCKET_CONNECTION_ATTEMPT_FAILED,
     NB_EVENT_SOCKET_CONNECTION_ATTEMPT_TIMEOUT,
@@ -120,6 +123,8 @@ union nb_params {
     nb_SetTypeOfService set_type_of_service;
     nb_SocketOptions socket_options;
     nb_LookupResult lookup_result;
+    nb_SocketOffer socket_offer;
+    nb_SocketAdopt socket_adopt;
     nb_ServerCreate server_create;
     nb_ServerListen server_listen;
     nb_ServerSet server_set;
@@ -150,6 +155,8 @@ union nb_result {
     nb_TypeOfService type_of_service;
     nb_SocketOptions socket_options;
     nb_SocketInfo socket_info;
+    nb_SocketOffered socket_offered;
+    nb_SocketAdopted socket_adopted;
     nb_Connections connections;
     nb_ServerInfo server_info;
     nb_Rules rules;
@@ -221,6 +228,10 @@ extern const struct nb_shape nb_shape_LookupAddress;
 extern const struct nb_shape nb_shape_ConnectionAttempt;
 extern const struct nb_shape nb_shape_Data;
 extern const struct nb_shape nb_shape_SocketClosed;
+extern const struct nb_shape nb_shape_SocketOffer;
+extern const struct nb_shape nb_shape_SocketOffered;
+extern const struct nb_shape nb_shape_SocketAdopt;
+extern const struct nb_shape nb_shape_SocketAdopted;
 extern const struct nb_shape nb_shape_ServerCreate;
 extern const struct nb_shape nb_shape_ServerHandle;
 extern const struct nb_shape nb_shape_ServerListen;

@@ -17,7 +17,7 @@ from scenario import Command, Reply
 from support.broker import wait_until
 
 
-CREATING = {"net.createConnection": "socket", "net.connect": "socket", "socket.create": "socket", "server.create": "server",
+CREATING = {"net.createConnection": "socket", "net.connect": "socket", "socket.create": "socket", "socket.adopt": "socket", "server.create": "server",
             "net.createServer": "server", "blockList.create": "blockList"}
 ALWAYS = ("net", "session")
 PORTS = {"port", "localPort", "remotePort"}

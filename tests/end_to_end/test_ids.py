@@ -95,6 +95,14 @@ def test_a_server_lives_until_it_is_released(session):
 
 
 @pytest.mark.parametrize("kind", ["socket", "server"])
+def test_release_and_create_in_one_burst(session, kind):
+    session.request(f"{kind}.create", 1, {"autoRelease": False} if kind == "socket" else {})
+    sent = [session.send(f"{kind}.release", 1), session.send("server.create", 1, {}), session.send("server.info", 1)]
+    assert session.result(sent[0]) == {} and session.result(sent[1]) == {"id": 1}
+    assert session.result(sent[2])["listening"] is False
+
+
+@pytest.mark.parametrize("kind", ["socket", "server"])
 @pytest.mark.parametrize("answered", [False, True], ids=["notification", "request"])
 def test_a_released_id_is_free(session, kind, answered):
     session.request(f"{kind}.create", 1, {"autoRelease": False} if kind == "socket" else {})

@@ -368,6 +368,40 @@ static void talk_of_windows(void)
     hear("end");
 }
 
+static void adopt(uint32_t number)
+{
+    char frame[128], token[33] = "";
+    const char *at = strstr(client.text, "'token':'");
+    if (at)
+        snprintf(token, sizeof token, "%s", at + strlen("'token':'"));
+    snprintf(frame, sizeof frame, "[0,20,'socket.adopt',[%u,{'token':'%s'}]]", (unsigned)number, token);
+    say(frame);
+}
+
+/* A socket goes from one number to another, with bytes in both directions. */
+static void talk_of_transfers(void)
+{
+    uint16_t port;
+    int listener = peer_listen(&port), peer = -1;
+    ask_with("[0,1,'net.createConnection',[1,{'port':%u,'host':'127.0.0.1','timeout':60000}]]", port,
+             "[1,1,nil,{'id':1,*");
+    peer = is_over ? -1 : peer_accept(broker_loop, listener);
+    if (peer >= 0)
+        peer_send(broker_loop, peer, "hello", 5);
+    hear("[2,'socket.data',[1,x'68656c6c6f']]");
+    ask("[0,2,'socket.offer',[1,{'unshift':'lo'}]]", "[1,2,nil,{'token':'*'}]");
+    adopt(3);
+    say("[0,3,'socket.write',[3,'behind it']]");
+    hear("[1,20,nil,{'id':3,*'bytesRead':3,*");
+    hear("[2,'socket.data',[3,x'6c6f']]");
+    ask("[0,4,'socket.offer',[3]]", "[1,4,nil,{'token':'*'}]");
+    ask("[0,5,'socket.destroy',[3]]", "[2,'socket.close',[3,{'hadError':false,*");
+    hear("[1,5,nil,{}]");
+    if (peer >= 0)
+        close(peer);
+    close(listener);
+}
+
 /* A race that the second address wins, one that nobody wins, and lookups that come to nothing. */
 static void talk_of_races(void)
 {
@@ -463,18 +497,28 @@ CONVERSATION(talk_of_failures)
 CONVERSATION(talk_of_block_lists)
 CONVERSATION(talk_of_windows)
 CONVERSATION(talk_of_races)
+CONVERSATION(talk_of_transfers)
 
 int main(void)
 {
     const TTest *const tests[] = {
-        talk_over_tcp_,        talk_over_tcp_with_a_name_,
-        talk_without_numbers_, talk_over_a_path_,
-        talk_of_descriptors_,  talk_in_polls_,
-        talk_wrongly_,         talk_about_itself_,
-        talk_of_queues_,       talk_of_time_,
-        talk_of_failures_,     talk_of_block_lists_,
-        talk_in_a_group_,      talk_of_windows_,
-        talk_of_races_,        NULL,
+        talk_over_tcp_,
+        talk_over_tcp_with_a_name_,
+        talk_without_numbers_,
+        talk_over_a_path_,
+        talk_of_descriptors_,
+        talk_in_polls_,
+        talk_wrongly_,
+        talk_about_itself_,
+        talk_of_queues_,
+        talk_of_time_,
+        talk_of_failures_,
+        talk_of_block_lists_,
+        talk_in_a_group_,
+        talk_of_windows_,
+        talk_of_races_,
+        talk_of_transfers_,
+        NULL,
     };
     return run_suite("failing allocations", tests);
 }

@@ -17,9 +17,11 @@ class Tap:
         check_shape(frame)
         if frame[0] == 2:
             self._follow(frame[1], frame[2])
+        elif isinstance(frame[3], dict) and {"id", "readyState"} <= frame[3].keys():
+            self.opened(frame[3]["id"])
 
     def opened(self, target):
-        """A socket was made from a descriptor: it is open without a connect."""
+        """A socket was made from a descriptor, or adopted: it is open without a connect."""
         self._state[target] = "open"
 
     def _follow(self, name, params):

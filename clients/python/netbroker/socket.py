@@ -66,7 +66,7 @@ class Socket(Remote):
 
     Events: `lookupRequest` `lookup` `connectionAttempt` `connectionAttemptFailed`
     `connectionAttemptTimeout` `connect` `ready` `data` `drain` `end` `timeout` `error`
-    `close`, bodies as in the protocol. Methods raise BrokerError, and SessionLost
+    `offerExpired` `close`, bodies as in the protocol. Methods raise BrokerError, and SessionLost
     when the session ends before the answer.
 
     `Socket(session, target)` is a handle for an id that exists, without its
@@ -139,6 +139,18 @@ class Socket(Remote):
         body = to_body(port=port, host=host, path=None if path is None else to_path(path), **options)
         try:
             await session.request("net.createConnection", socket.target, body)
+        except BaseException:
+            socket._forget()
+            raise
+        return socket
+
+    @classmethod
+    async def adopt(cls, session: Session, token: str, *, auto_release: Optional[bool] = None) -> "Socket":
+        """Takes over a socket that another session has offered; see `offer`. `info()` tells how far it has come."""
+        socket = cls._new(session)
+        socket._auto_release = auto_release is not False
+        try:
+            await socket._request("adopt", token=token, auto_release=auto_release)
         except BaseException:
             socket._forget()
             raise
@@ -262,6 +274,15 @@ class Socket(Remote):
         self._paused = False
         if not self._held_back:
             await self._request("resume")
+
+    async def offer(self, ttl: Optional[int] = None, unshift: Union[bytes, str, None] = None) -> str:
+        """Freezes the socket and returns a token, by which another session of the same user can `adopt` it.
+
+        ttl: seconds, after which it is this session's again (event `offerExpired`), paused. unshift: the last bytes
+        that came as `data`, as many as the program has not used: the adopter gets them first. `close` then says
+        `transferred`.
+        """
+        return (await self._request("offer", ttl=ttl, unshift=unshift))["token"]
 
     async def set_encoding(self, encoding: Optional[str] = None) -> None:
         """`data` becomes str, decoded by the broker; None: bytes again."""

@@ -22,6 +22,7 @@ IMPLIED = {
     "session.close": {"ifIdle"},
     "socket.create": {"readable", "writable", "fd", "fdName",  # descriptors: of feature fds
                       "readWindow"},  # of feature flow
+    "socket.adopt": {"readWindow"},
     "server.create": {"readWindow"},
     "server.listen": {"handle", "fd", "fdName"},
 }

@@ -209,6 +209,50 @@ START_TEST(a_watcher_is_told_of_the_end)
 }
 END_TEST
 
+/* To every loop, and back under the name that was watched. */
+START_TEST(watchers_can_be_passed_on)
+{
+    start_runtime();
+    for (int i = 0; i < 4; i++) {
+        trace = other_trace = (struct trace){0};
+        struct probe *watcher = probe_new(i & 1 ? there : here, &trace);
+        struct probe *first = probe_new(here, &other_trace);
+        struct probe *second = probe_new(i & 2 ? there : here, &other_trace);
+        struct nb_actor_id id = first->actor.id;
+        ck_assert_int_eq(nb_watch(&watcher->actor, id), 0);
+        run_both();
+        nb_actor_pass_on_watchers(&first->actor, second->actor.id);
+        nb_actor_stop(&first->actor);
+        run_both();
+        ck_assert_uint_eq(trace.downs, 0);
+        nb_actor_stop(&second->actor);
+        run_both();
+        ck_assert_uint_eq(trace.downs, 1);
+        ck_assert(nb_actor_id_equal(trace.down_of, id));
+        nb_actor_stop(&watcher->actor);
+        run_both();
+    }
+    end_both();
+}
+END_TEST
+
+START_TEST(watchers_can_be_told_before_the_end)
+{
+    start_runtime();
+    struct probe *watcher = probe_new(here, &trace), *watched = probe_new(there, &other_trace);
+    ck_assert_int_eq(nb_watch(&watcher->actor, watched->actor.id), 0);
+    run_both();
+    nb_actor_dismiss_watchers(&watched->actor);
+    run_both();
+    ck_assert_uint_eq(trace.downs, 1);
+    nb_actor_stop(&watched->actor);
+    run_both();
+    ck_assert_uint_eq(trace.downs, 1);
+    nb_actor_stop(&watcher->actor);
+    end_both();
+}
+END_TEST
+
 START_TEST(each_watch_is_answered)
 {
     start_runtime();
@@ -381,14 +425,24 @@ END_TEST
 
 int main(void)
 {
-    return run_suite(
-        "actor",
-        (const TTest *[]){notes_arrive_in_order_and_are_disposed_of, a_note_that_was_taken_is_not_disposed_of,
-                          a_stale_id_reaches_nobody, a_generation_is_never_that_of_nobody,
-                          what_is_sent_to_nobody_is_disposed_of, many_actors_have_ids_of_their_own,
-                          a_stop_runs_once_and_not_inside_a_handler, a_stopping_actor_still_receives,
-                          a_watcher_is_told_of_the_end, each_watch_is_answered,
-                          a_watcher_that_is_gone_misses_nothing, a_stop_crosses_loops,
-                          without_memory_nothing_begins, messages_are_used_again, tokens_go_round_on_threads,
-                          each_senders_notes_keep_their_order_across_threads, a_watch_crosses_threads, NULL});
+    return run_suite("actor", (const TTest *[]){notes_arrive_in_order_and_are_disposed_of,
+                                                a_note_that_was_taken_is_not_disposed_of,
+                                                a_stale_id_reaches_nobody,
+                                                a_generation_is_never_that_of_nobody,
+                                                what_is_sent_to_nobody_is_disposed_of,
+                                                many_actors_have_ids_of_their_own,
+                                                a_stop_runs_once_and_not_inside_a_handler,
+                                                a_stopping_actor_still_receives,
+                                                a_watcher_is_told_of_the_end,
+                                                watchers_can_be_passed_on,
+                                                watchers_can_be_told_before_the_end,
+                                                each_watch_is_answered,
+                                                a_watcher_that_is_gone_misses_nothing,
+                                                a_stop_crosses_loops,
+                                                without_memory_nothing_begins,
+                                                messages_are_used_again,
+                                                tokens_go_round_on_threads,
+                                                each_senders_notes_keep_their_order_across_threads,
+                                                a_watch_crosses_threads,
+                                                NULL});
 }

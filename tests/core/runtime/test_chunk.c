@@ -166,12 +166,26 @@ START_TEST(bytes_outlive_their_intake)
 }
 END_TEST
 
+START_TEST(a_chunk_moves_to_another_pool)
+{
+    static struct nb_chunk_pool other;
+    struct nb_chunk *chunk = nb_chunk_new(&pool, 1);
+    nb_chunk_move(chunk, &other);
+    nb_chunk_unref(chunk);
+    ck_assert_uint_eq(pool.small_count, 0);
+    ck_assert_uint_eq(other.small_count, 1);
+    nb_chunk_pool_finish(&pool);
+    nb_chunk_pool_finish(&other);
+}
+END_TEST
+
 int main(void)
 {
-    return run_suite(
-        "chunk", (const TTest *[]){a_chunk_has_at_least_the_capacity_asked_for,
-                                   a_chunk_lives_until_its_last_share, free_chunks_are_used_again,
-                                   a_pool_keeps_a_bounded_number, without_memory_there_is_no_chunk,
-                                   small_reads_share_a_chunk, a_full_chunk_is_followed_by_another,
-                                   an_unused_read_gives_its_chunk_back, bytes_outlive_their_intake, NULL});
+    return run_suite("chunk",
+                     (const TTest *[]){a_chunk_has_at_least_the_capacity_asked_for,
+                                       a_chunk_lives_until_its_last_share, free_chunks_are_used_again,
+                                       a_pool_keeps_a_bounded_number, without_memory_there_is_no_chunk,
+                                       small_reads_share_a_chunk, a_full_chunk_is_followed_by_another,
+                                       an_unused_read_gives_its_chunk_back, bytes_outlive_their_intake,
+                                       a_chunk_moves_to_another_pool, NULL});
 }

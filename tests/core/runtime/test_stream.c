@@ -474,6 +474,21 @@ START_TEST(on_fds_may_close)
 }
 END_TEST
 
+START_TEST(a_released_descriptor_lives_on)
+{
+    begin_with(unix_pair);
+    nb_stream_start_reading(stream);
+    ck_assert_int_eq(nb_stream_write_copy(stream, "dropped", 7), 0);
+    int fd = nb_stream_release(stream);
+    nb_stream_close(stream); /* a repeat */
+    wait_for("closed");
+    ck_assert_str_eq(owner.story, "closed");
+    ck_assert_int_eq(write(fd, "x", 1), 1);
+    close(fd);
+    close_and_end();
+}
+END_TEST
+
 /* Of a socket that another process may have set up. */
 START_TEST(a_foreign_stream_does_not_linger)
 {
@@ -803,6 +818,7 @@ int main(void)
                                                  descriptors_are_told_before_their_bytes,
                                                  descriptors_that_nobody_asked_for_do_not_come,
                                                  on_fds_may_close,
+                                                 a_released_descriptor_lives_on,
                                                  a_foreign_stream_does_not_linger,
                                                  a_foreign_stream_resets_when_it_is_told_to,
                                                  the_writes_of_a_turn_leave_together,

@@ -140,6 +140,21 @@ START_TEST(what_is_queued_arrives)
 }
 END_TEST
 
+START_TEST(what_is_queued_can_be_read)
+{
+    static uint8_t copy[sizeof expected];
+    begin();
+    nb_write_queue_read(&queue, NULL);
+    ck_assert_int_eq(add_copy(10), 0);
+    ck_assert_int_eq(add_share(NB_CHUNK_LARGE, 200000), 0);
+    ck_assert_int_eq(add_copy(90000), 0);
+    nb_write_queue_read(&queue, copy);
+    ck_assert_mem_eq(copy, expected, queued);
+    send_all();
+    end();
+}
+END_TEST
+
 START_TEST(an_empty_queue_sends_nothing)
 {
     begin();
@@ -508,6 +523,7 @@ END_TEST
 int main(void)
 {
     return run_suite("write_queue", (const TTest *[]){what_is_queued_arrives,
+                                                      what_is_queued_can_be_read,
                                                       an_empty_queue_sends_nothing,
                                                       neighbours_become_one_segment,
                                                       bytes_of_other_chunks_and_gaps_do_not_merge,

@@ -2,6 +2,7 @@
 
 #include "log.h"
 #include "notation.h"
+#include "offering.h"
 #include "resolver.h"
 #include "sockets.h"
 #include "turns.h"
@@ -101,8 +102,16 @@ void broker_announce_closing(const char *reason, uint32_t deadline)
     nb_send(broker_loop, host, &notice->message);
 }
 
+static bool host_is_gone(void *context)
+{
+    (void)context;
+    return !find_host();
+}
+
 void broker_wait_for_its_end(void)
 {
+    turn_until(broker_loop, host_is_gone, NULL);
+    nb_offerings_end(broker_loop);
     turn_until(broker_loop, all_are_gone, NULL);
     ck_assert_uint_eq(atomic_load(&load), 0);
     nb_resolver_finish();
