@@ -10,8 +10,8 @@ build_packages="gcc libc6-dev meson ninja-build pkgconf libuv1-dev libmsgpack-de
 # What ./check needs besides.
 # shellcheck disable=SC2034
 check_packages="check clang clang-format curl gcovr libcap2-bin nanopb nginx-light procps protobuf-compiler python3-hypothesis
-    libclang-rt-14-dev libprotobuf-dev patch python3-protobuf python3-pytest python3-pytest-asyncio redis-server redis-tools scdoc
-    shellcheck socat systemd"
+    g++ libclang-rt-14-dev libglib2.0-dev libprotobuf-dev patch python3-protobuf python3-pytest python3-pytest-asyncio redis-server
+    redis-tools scdoc shellcheck socat systemd valgrind"
 
 say() {
     printf '%s: %s\n' "$(basename -- "$0")" "$*" >&2

@@ -135,7 +135,7 @@ struct netbroker_options {
     size_t high_water_mark; /* bytes unflushed of one socket at which a write asks to wait; default 192 KiB */
     size_t max_unflushed; /* bytes unflushed of one socket that are never passed; default 4 MiB */
     size_t max_frame; /* bytes of one frame from the broker; default 2 MiB */
-    uint32_t connect_timeout; /* milliseconds to wait while the broker's backlog is full; default 5000 */
+    uint32_t connect_timeout; /* milliseconds until the broker must have answered; default 30000 */
 };
 
 /*
@@ -169,6 +169,9 @@ int netbroker_fd(const struct netbroker_session *session);
 /* POLLIN, and POLLOUT while bytes wait to be written. */
 short netbroker_events(const struct netbroker_session *session);
 
+/* Milliseconds after which to dispatch even if the descriptor is not ready; -1: never. */
+int netbroker_timeout(const struct netbroker_session *session);
+
 /*
  * Reads what there is (at most one buffer), calls back, writes. Never blocks.
  * Once it fails the session is over: every open request has been answered with
@@ -176,7 +179,8 @@ short netbroker_events(const struct netbroker_session *session);
  * netbroker_free() is left to do.
  * Errors: -ECONNRESET (the broker is gone, or ended the session: on_error said
  * why), -EBADMSG (bytes that are no protocol), -EMSGSIZE (a frame above
- * max_frame), -ENOMEM, -EBUSY (called from a callback), -ECANCELED (freed).
+ * max_frame), -ECONNABORTED (no answer within connect_timeout), -ENOMEM, -EBUSY
+ * (called from a callback), -ECANCELED (freed).
  */
 int netbroker_dispatch(struct netbroker_session *session);
 

@@ -1,3 +1,4 @@
+#include "deadline.h"
 #include "decode.h"
 #include "memory.h"
 #include "pack.h"
@@ -19,7 +20,7 @@ enum {
     DEFAULT_HIGH_WATER_MARK = 192 << 10,
     DEFAULT_MAX_UNFLUSHED = 4 << 20,
     DEFAULT_MAX_FRAME = 2 << 20,
-    DEFAULT_CONNECT_TIMEOUT = 5000,
+    DEFAULT_CONNECT_TIMEOUT = 30000,
     OUTBOX_HIGH = 1 << 20, /* bytes for the broker above which nothing is read from it */
     /* Larger writes are cut, so that the broker passes on their start while the rest is under way. */
     WRITE_CHUNK = 64 << 10,
@@ -41,6 +42,7 @@ void nbc_release(struct netbroker_session *session, void *block)
 static void on_welcome(struct netbroker_session *session, const struct nbc_request *request,
                        const struct netbroker_reply *reply)
 {
+    session->welcome_by = nbc_deadline_in(-1);
     if (reply->error) {
         session->error = *reply->error;
         session->error.fatal = true;
@@ -85,6 +87,8 @@ static void set_options(struct netbroker_session *session, const struct netbroke
         session->options.max_unflushed = DEFAULT_MAX_UNFLUSHED;
     if (!session->options.max_frame)
         session->options.max_frame = DEFAULT_MAX_FRAME;
+    if (!session->options.connect_timeout)
+        session->options.connect_timeout = DEFAULT_CONNECT_TIMEOUT;
     /* They are the caller's only while it opens the session. */
     session->options.name = session->options.version = NULL;
 }
@@ -125,6 +129,7 @@ int netbroker_open(int fd, const struct netbroker_options *options, struct netbr
         return result;
     }
     session->fd = fd;
+    session->welcome_by = nbc_deadline_in((int)session->options.connect_timeout);
     *ret_session = session;
     return 0;
 }
@@ -191,10 +196,16 @@ static void explain(struct netbroker_session *session)
     if (error->code[0])
         return;
     error->error_number = session->failure;
-    bool gone = session->failure == -ECONNRESET;
-    snprintf(error->code, sizeof error->code, "%s", gone ? "ECONNRESET" : "ERR_NB_PROTOCOL");
-    snprintf(error->message, sizeof error->message, "%s",
-             gone ? "the broker closed the connection" : strerror(-session->failure));
+    const char *code = "ERR_NB_PROTOCOL", *message = strerror(-session->failure);
+    if (session->failure == -ECONNRESET) {
+        code = "ECONNRESET";
+        message = "the broker closed the connection";
+    } else if (session->failure == -ECONNABORTED) {
+        code = "ETIMEDOUT";
+        message = "the broker does not answer; is it one that listens there?";
+    }
+    snprintf(error->code, sizeof error->code, "%s", code);
+    snprintf(error->message, sizeof error->message, "%s", message);
 }
 
 /* Answers everything that is still open. No new request or actor comes up meanwhile. */
@@ -244,6 +255,11 @@ short netbroker_events(const struct netbroker_session *session)
     return nbc_outbox_is_empty(&session->outbox) ? POLLIN : POLLIN | POLLOUT;
 }
 
+int netbroker_timeout(const struct netbroker_session *session)
+{
+    return session->failure ? 0 : nbc_deadline_left(session->welcome_by);
+}
+
 int netbroker_flush(struct netbroker_session *session)
 {
     if (session->failure || session->write_broken)
@@ -264,6 +280,8 @@ static int dispatch(struct netbroker_session *session)
     int result = is_backed_up(session) ? 0 : nbc_receive(session);
     if (result == 0)
         result = session->failure;
+    if (result == 0 && netbroker_timeout(session) == 0)
+        result = -ECONNABORTED;
     if (result == 0 && !session->free_wanted)
         netbroker_flush(session);
     if (result < 0 && !session->free_wanted) {

@@ -9,6 +9,7 @@
 #ifndef NBC_SESSION_H
 #define NBC_SESSION_H
 
+#include "deadline.h"
 #include "frame_scan.h"
 #include "netbroker.h"
 #include "outbox.h"
@@ -39,6 +40,7 @@ struct netbroker_session {
     struct nbc_frame_scan scan; /* of the frame at the start of in */
     struct netbroker_error error; /* why it ends, as the broker said */
     int failure; /* negative errno once the session is over */
+    struct nbc_deadline welcome_by; /* never, once it has come */
     bool write_broken; /* nothing can be sent; what was sent to us is still read */
     bool dispatching;
     bool free_wanted;

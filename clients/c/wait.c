@@ -36,10 +36,13 @@ int netbroker_wait(struct netbroker_session *session, int timeout)
         return session->failure;
     netbroker_flush(session);
     struct pollfd ready = {.fd = session->fd, .events = netbroker_events(session)};
-    int count = poll(&ready, 1, timeout);
+    int own = netbroker_timeout(session);
+    bool is_sooner = own >= 0 && (timeout < 0 || own < timeout);
+    int count = poll(&ready, 1, is_sooner ? own : timeout);
     if (count < 0)
         return -errno;
-    return count == 0 ? -ETIMEDOUT : netbroker_dispatch(session);
+    bool is_due = is_sooner || netbroker_timeout(session) == 0;
+    return count == 0 && !is_due ? -ETIMEDOUT : netbroker_dispatch(session);
 }
 
 int nbc_wait_until(struct netbroker_session *session, struct nbc_deadline deadline)

@@ -53,36 +53,86 @@ static void wait_ready(struct daemon *daemon)
     fcntl(daemon->log, F_SETPIPE_SZ, 1 << 20);
 }
 
+static void open_session(struct daemon *daemon)
+{
+    counted_memory_init(&daemon->memory);
+    daemon->options.allocator = &daemon->memory.allocator;
+    daemon->options.events = &recorded_session;
+    daemon->options.context = &daemon->record;
+    ck_assert_int_eq(netbroker_connect(daemon->path, &daemon->options, &daemon->session), 0);
+    daemon->loop = daemon->kind->open(daemon->session);
+    ping(daemon);
+}
+
 void daemon_start(struct daemon *daemon, const struct netbroker_options *options)
 {
-    struct netbroker_options filled = options ? *options : (struct netbroker_options){0};
     memset(daemon, 0, sizeof *daemon);
+    daemon->options = options ? *options : (struct netbroker_options){0};
+    daemon->kind = loop_kind_chosen();
+    daemon->kind->warm_up();
     daemon->descriptors = count_descriptors();
     strcpy(daemon->directory, "/tmp/netbroker-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(daemon->directory));
     snprintf(daemon->path, sizeof daemon->path, "%s/nb.sock", daemon->directory);
     spawn(daemon);
     wait_ready(daemon);
-    counted_memory_init(&daemon->memory);
-    filled.allocator = &daemon->memory.allocator;
-    filled.events = &recorded_session;
-    filled.context = &daemon->record;
-    ck_assert_int_eq(netbroker_connect(daemon->path, &filled, &daemon->session), 0);
-    ping(daemon);
+    open_session(daemon);
+}
+
+int daemon_turn(struct daemon *daemon, int timeout)
+{
+    return daemon->kind->turn(daemon->loop, timeout);
+}
+
+static void free_session(struct daemon *daemon)
+{
+    daemon->kind->close(daemon->loop);
+    netbroker_free(daemon->session);
+    ck_assert_int_eq(daemon->memory.live, 0);
+}
+
+static void clean_up(struct daemon *daemon)
+{
+    close(daemon->log);
+    ck_assert_int_eq(rmdir(daemon->directory), 0);
+    ck_assert_int_eq(count_descriptors(), daemon->descriptors);
 }
 
 void daemon_stop(struct daemon *daemon)
 {
     int status;
-    netbroker_free(daemon->session);
-    ck_assert_int_eq(daemon->memory.live, 0);
+    free_session(daemon);
     kill(daemon->pid, SIGTERM);
     ck_assert_int_eq(waitpid(daemon->pid, &status, 0), daemon->pid);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the daemon ended with %x",
                   (unsigned)status);
+    clean_up(daemon);
+}
+
+void daemon_kill(struct daemon *daemon)
+{
+    int status;
+    kill(daemon->pid, SIGKILL);
+    ck_assert_int_eq(waitpid(daemon->pid, &status, 0), daemon->pid);
+}
+
+void daemon_restart(struct daemon *daemon)
+{
+    free_session(daemon);
     close(daemon->log);
-    ck_assert_int_eq(rmdir(daemon->directory), 0);
-    ck_assert_int_eq(count_descriptors(), daemon->descriptors);
+    spawn(daemon);
+    wait_ready(daemon);
+    open_session(daemon);
+}
+
+void daemon_bury(struct daemon *daemon)
+{
+    free_session(daemon);
+    char lock[sizeof daemon->path + 8];
+    snprintf(lock, sizeof lock, "%s.lock", daemon->path);
+    unlink(daemon->path);
+    unlink(lock);
+    clean_up(daemon);
 }
 
 void wait_for(struct daemon *daemon, const char *text)
@@ -90,7 +140,7 @@ void wait_for(struct daemon *daemon, const char *text)
     int64_t deadline = now() + DEADLINE_MS;
     while (!strstr(daemon->record.text, text)) {
         int left = (int)(deadline - now());
-        int result = left > 0 ? netbroker_wait(daemon->session, left) : -ETIMEDOUT;
+        int result = left > 0 ? daemon_turn(daemon, left) : -ETIMEDOUT;
         ck_assert_msg(result == 0, "waiting for %s: %s, after %s", text, strerror(-result),
                       daemon->record.text);
     }
@@ -101,16 +151,31 @@ void wait_flushed(struct daemon *daemon, const struct netbroker_socket *socket)
     int64_t deadline = now() + DEADLINE_MS;
     while (netbroker_socket_unflushed(socket) > 0) {
         int left = (int)(deadline - now());
-        ck_assert_int_eq(left > 0 ? netbroker_wait(daemon->session, left) : -ETIMEDOUT, 0);
+        ck_assert_int_eq(left > 0 ? daemon_turn(daemon, left) : -ETIMEDOUT, 0);
+    }
+}
+
+static void on_answer(struct netbroker_session *session, void *context, const struct netbroker_reply *reply)
+{
+    ck_assert_msg(!reply->error, "%s", reply->error ? reply->error->message : "");
+    *(bool *)context = true;
+}
+
+void call(struct daemon *daemon, const char *method, uint64_t target, const void *body, size_t length)
+{
+    bool is_answered = false;
+    int64_t deadline = now() + DEADLINE_MS;
+    ck_assert_int_eq(netbroker_call(daemon->session, method, target, body, length, on_answer, &is_answered),
+                     0);
+    while (!is_answered) {
+        int left = (int)(deadline - now());
+        ck_assert_int_eq(left > 0 ? daemon_turn(daemon, left) : -ETIMEDOUT, 0);
     }
 }
 
 void ping(struct daemon *daemon)
 {
-    struct netbroker_result result;
-    ck_assert_int_eq(netbroker_call_wait(daemon->session, "session.ping", 0, NULL, 0, DEADLINE_MS, &result),
-                     0);
-    netbroker_result_free(&result);
+    call(daemon, "session.ping", 0, NULL, 0);
 }
 
 int daemon_descriptors(const struct daemon *daemon)

@@ -1,7 +1,8 @@
-/* The real daemon, a session to it, and plain sockets as peers. */
+/* The real daemon, a session to it in the chosen loop, and plain sockets as peers. */
 #ifndef TEST_DAEMON_H
 #define TEST_DAEMON_H
 
+#include "loop.h"
 #include "support.h"
 
 #include <netinet/in.h>
@@ -16,6 +17,9 @@ struct daemon {
     char directory[64];
     char path[80]; /* of its socket */
     struct netbroker_session *session;
+    struct netbroker_options options; /* of the session */
+    const struct loop_kind *kind;
+    void *loop;
     struct counted_memory memory; /* of the session */
     struct record record; /* of the session and whatever gets it as context */
 };
@@ -26,10 +30,20 @@ void daemon_start(struct daemon *daemon, const struct netbroker_options *options
 /* Frees the session, ends the daemon and checks that nothing is left on either side. */
 void daemon_stop(struct daemon *daemon);
 
-/* Dispatches until the record holds `text`. */
+/* One turn of the loop, as struct loop_kind says. */
+int daemon_turn(struct daemon *daemon, int timeout);
+/* Kills the daemon; later, what daemon_stop() would do for its session and the rest. */
+void daemon_kill(struct daemon *daemon);
+/* Starts it again, and a new session in a new loop in place of the old ones. */
+void daemon_restart(struct daemon *daemon);
+void daemon_bury(struct daemon *daemon);
+
+/* Turns until the record holds `text`. */
 void wait_for(struct daemon *daemon, const char *text);
-/* Dispatches until the socket has no unflushed byte. */
+/* Turns until the socket has no unflushed byte. */
 void wait_flushed(struct daemon *daemon, const struct netbroker_socket *socket);
+/* Calls and turns until it is answered, without an error. */
+void call(struct daemon *daemon, const char *method, uint64_t target, const void *body, size_t length);
 /* A round trip: everything that was sent before has been started. */
 void ping(struct daemon *daemon);
 

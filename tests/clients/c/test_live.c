@@ -156,33 +156,6 @@ START_TEST(a_reset_reaches_the_peer)
 }
 END_TEST
 
-START_TEST(a_thousand_connections_leave_nothing)
-{
-    struct daemon daemon;
-    uint16_t port;
-    daemon_start(&daemon, NULL);
-    int listener = peer_listen(&port), descriptors = 0;
-    long live = 0;
-    for (int round = 0; round < 1000; round++) {
-        connect_to(&daemon, &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port});
-        int peer = peer_accept(listener);
-        close(peer);
-        wait_for(&daemon, "close");
-        daemon.record.text[0] = '\0';
-        if (round == 10) {
-            ping(&daemon);
-            descriptors = daemon_descriptors(&daemon);
-            live = daemon.memory.live;
-        }
-    }
-    ping(&daemon);
-    ck_assert_int_eq(daemon_descriptors(&daemon), descriptors);
-    ck_assert_int_eq(daemon.memory.live, live);
-    close(listener);
-    daemon_stop(&daemon);
-}
-END_TEST
-
 /* ---- servers ---- */
 
 START_TEST(a_server_takes_drops_and_closes)
@@ -213,13 +186,8 @@ static uint64_t block_loopback(struct daemon *daemon)
 {
     static const uint8_t rules[] = "\x81\xa5rules\x91\xab"
                                    "127.0.0.0/8";
-    struct netbroker_result result;
-    ck_assert_int_eq(netbroker_call_wait(daemon->session, "blockList.create", 1001, NULL, 0, -1, &result), 0);
-    netbroker_result_free(&result);
-    ck_assert_int_eq(netbroker_call_wait(daemon->session, "blockList.addRules", 1001, rules, sizeof rules - 1,
-                                         -1, &result),
-                     0);
-    netbroker_result_free(&result);
+    call(daemon, "blockList.create", 1001, NULL, 0);
+    call(daemon, "blockList.addRules", 1001, rules, sizeof rules - 1);
     return 1001;
 }
 
@@ -390,7 +358,6 @@ START_TEST(after_the_fence_a_paused_socket_is_silent)
 {
     struct daemon daemon;
     uint16_t port;
-    struct netbroker_result result;
     daemon_start(&daemon, NULL);
     struct netbroker_server *server =
         listen_here(&daemon, &(struct netbroker_server_options){.pause_on_connect = true}, &port);
@@ -402,9 +369,7 @@ START_TEST(after_the_fence_a_paused_socket_is_silent)
     expect_record(&daemon.record, "connection 2");
     netbroker_socket_resume(daemon.record.accepted);
     wait_for(&daemon, "data 2 a");
-    ck_assert_int_eq(netbroker_call_wait(daemon.session, "socket.pause", 2, NULL, 0, DEADLINE_MS, &result),
-                     0);
-    netbroker_result_free(&result);
+    call(&daemon, "socket.pause", 2, NULL, 0);
     peer_send(peer, "b", 1);
     ping(&daemon);
     ping(&daemon);
@@ -504,7 +469,7 @@ START_TEST(sixty_four_megabytes_each_way_arrive_whole)
         0);
     while (!transfer.closed) {
         send_some(&transfer, socket, bytes);
-        ck_assert_int_eq(netbroker_wait(daemon.session, DEADLINE_MS), 0);
+        ck_assert_int_eq(daemon_turn(&daemon, DEADLINE_MS), 0);
     }
     ck_assert_uint_eq(transfer.received, VOLUME);
     ck_assert(!transfer.damaged);
@@ -638,14 +603,12 @@ START_TEST(a_broker_that_goes_says_so_first)
     kill(daemon.pid, SIGTERM);
     wait_for(&daemon, "closing");
     while (result == 0)
-        result = netbroker_wait(daemon.session, DEADLINE_MS);
+        result = daemon_turn(&daemon, DEADLINE_MS);
     ck_assert_int_eq(result, -ECONNRESET);
     ck_assert_ptr_nonnull(strstr(daemon.record.text, "session fatal"));
     ck_assert_ptr_nonnull(strstr(daemon.record.text, "server close"));
-    netbroker_free(daemon.session);
     ck_assert_int_eq(waitpid(daemon.pid, &status, 0), daemon.pid);
-    close(daemon.log);
-    rmdir(daemon.directory);
+    daemon_bury(&daemon);
 }
 END_TEST
 
@@ -656,7 +619,6 @@ int main(void)
                                   failures_to_connect_are_told_once,
                                   an_idle_socket_times_out_and_lives,
                                   a_reset_reaches_the_peer,
-                                  a_thousand_connections_leave_nothing,
                                   a_server_takes_drops_and_closes,
                                   what_a_block_list_keeps_out,
                                   a_port_in_use_is_an_error_and_the_server_lives,
