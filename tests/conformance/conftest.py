@@ -12,6 +12,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from sides import BrokerSide, NodeSide, find_node  # noqa: E402
 from support.broker import Broker, wait_until  # noqa: E402
 
+os.umask(0o022)  # of daemon and Node: the modes of paths are compared
 PLACE_OF_NODE = os.environ.get("NB_ORACLE", HERE.parents[1] / "build" / "tests" / "differential")
 
 
