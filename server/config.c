@@ -100,6 +100,7 @@ static const struct {
     {"stallTimeout", offsetof(struct nb_limits, stall_timeout), 1, INT_MAX},
     {"offerTtl", offsetof(struct nb_limits, offer_ttl), 1, 3600},
     {"maxSessions", offsetof(struct nb_limits, max_sessions), 1, 65536},
+    {"maxUidSessions", offsetof(struct nb_limits, max_uid_sessions), 1, 65536},
     {"maxLingering", offsetof(struct nb_limits, max_lingering), 0, 1 << 20},
     {"maxLingerBytes", offsetof(struct nb_limits, max_linger_bytes), 0, UINT32_MAX},
 };

@@ -63,6 +63,8 @@ struct daemon {
 /* Sessions by loop, until their last socket is gone too: that may be after the daemon actor's end. */
 static atomic_uint load[NB_LOOPS_MAX];
 
+static atomic_uint uid_load[NB_UIDS_MAX]; /* the same sessions by uid: nb_policy_number */
+
 static struct nb_groups groups; /* of all sessions */
 
 static void receive(struct nb_actor *self, struct nb_message **message);
@@ -106,10 +108,16 @@ static unsigned least_loaded(const struct daemon *daemon)
     return best;
 }
 
+/* Others must not lock the daemon's own uid out; that one could end the daemon anyway. */
+static bool uid_has_room(const struct daemon *daemon, unsigned uid)
+{
+    return uid == 0 || atomic_load(&uid_load[uid]) < daemon->config->limits.max_uid_sessions;
+}
+
 static void hand_over(struct daemon *daemon, int fd, const struct ucred *peer, struct nb_rights rights)
 {
     struct nb_newcomer *newcomer = nb_message_new(daemon->actor.loop, &nb_newcomer_class);
-    unsigned loop = least_loaded(daemon);
+    unsigned loop = least_loaded(daemon), uid = nb_policy_number(&daemon->config->policy, peer->uid);
     if (!newcomer) {
         close(fd);
         return;
@@ -118,7 +126,8 @@ static void hand_over(struct daemon *daemon, int fd, const struct ucred *peer, s
     newcomer->peer = *peer;
     newcomer->rights = rights;
     newcomer->serial = ++daemon->serial;
-    atomic_fetch_add(&load[loop], 1);
+    newcomer->places = (struct nb_places){&load[loop], &uid_load[uid]};
+    nb_places_take(&newcomer->places);
     nb_send(daemon->actor.loop, daemon->hosts[loop], &newcomer->message);
 }
 
@@ -138,6 +147,9 @@ static void on_accept(void *owner, int fd, const struct sockaddr_storage *addres
         turn_away(fd, "ERR_NB_POLICY", NULL, "This uid is not allowed to use the broker");
     } else if (total_load(daemon) >= daemon->config->limits.max_sessions) {
         turn_away(fd, "ERR_NB_LIMIT", "maxSessions", "The broker has no room for another session");
+    } else if (!uid_has_room(daemon, nb_policy_number(&daemon->config->policy, peer.uid))) {
+        turn_away(fd, "ERR_NB_LIMIT", "maxUidSessions",
+                  "The broker has no room for another session of this uid");
     } else if (nb_fd_reserve_is_last(fd)) {
         turn_away(fd, "EMFILE", NULL, "The broker has no descriptor for another session");
     } else {
@@ -268,7 +280,7 @@ static int start_hosts(struct daemon *daemon)
 {
     for (unsigned i = 1; i < daemon->runtime->count; i++) {
         struct nb_loop *loop = &daemon->runtime->loops[i];
-        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, daemon->lists, &groups, &load[i]);
+        struct nb_host *host = nb_host_new(loop, &daemon->config->limits, daemon->lists, &groups);
         if (!host)
             return UV_ENOMEM;
         daemon->hosts[i] = host->actor.id;

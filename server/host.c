@@ -13,6 +13,7 @@ static void dispose_newcomer(struct nb_loop *loop, struct nb_message *message)
     struct nb_newcomer *newcomer = (struct nb_newcomer *)message;
     if (newcomer->fd >= 0)
         close(newcomer->fd);
+    nb_places_leave(&newcomer->places);
     nb_message_free(loop, message);
 }
 
@@ -26,7 +27,7 @@ static const struct nb_actor_class host_class = {
     .name = "host", .size = sizeof(struct nb_host), .receive = receive, .stop = stop};
 
 struct nb_host *nb_host_new(struct nb_loop *loop, const struct nb_limits *limits, struct nb_lists *lists,
-                            struct nb_groups *groups, atomic_uint *load)
+                            struct nb_groups *groups)
 {
     struct nb_host *host = nb_actor_new(loop, &host_class);
     if (!host)
@@ -34,7 +35,6 @@ struct nb_host *nb_host_new(struct nb_loop *loop, const struct nb_limits *limits
     host->limits = limits;
     host->lists = lists;
     host->groups = groups;
-    host->load = load;
     host->encoder.reallocate = nb_realloc;
     return host;
 }
@@ -65,10 +65,10 @@ static void welcome(struct nb_host *host, struct nb_newcomer *newcomer)
                                  host->limits, host->lists, host->groups, &host->encoder, newcomer->serial);
         newcomer->fd = -1;
     }
-    if (session)
-        session->account->place = host->load;
-    else
-        atomic_fetch_sub(host->load, 1);
+    if (session) {
+        session->account->places = newcomer->places;
+        newcomer->places = (struct nb_places){NULL, NULL};
+    }
     if (session && nb_watch(&host->actor, session->actor.id) == 0) {
         host->sessions[host->count++] = session->actor.id;
         return;

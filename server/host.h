@@ -19,6 +19,7 @@ struct nb_newcomer {
     struct nb_message message;
     struct ucred peer;
     struct nb_rights rights;
+    struct nb_places places; /* taken, and its own until there is a session */
     uint64_t serial;
     int fd; /* owned */
 };
@@ -29,7 +30,6 @@ struct nb_host {
     const struct nb_limits *limits; /* borrowed from the daemon, for its life */
     struct nb_lists *lists; /* likewise */
     struct nb_groups *groups; /* likewise */
-    atomic_uint *load; /* borrowed, for the process's life; sessions here, on their way, or lingering */
     struct nb_encoder encoder; /* all sessions of this loop use it, one frame at a time */
     struct nb_actor_id *sessions; /* owned */
     uint32_t count, capacity;
@@ -41,6 +41,6 @@ struct nb_host {
  * makes it end with its last session; its stop ends the sessions first.
  */
 struct nb_host *nb_host_new(struct nb_loop *loop, const struct nb_limits *limits, struct nb_lists *lists,
-                            struct nb_groups *groups, atomic_uint *load);
+                            struct nb_groups *groups);
 
 #endif

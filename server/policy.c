@@ -21,6 +21,16 @@ bool nb_policy_admits(const struct nb_policy *policy, uid_t uid, struct nb_right
     return false;
 }
 
+unsigned nb_policy_number(const struct nb_policy *policy, uid_t uid)
+{
+    unsigned i = 0;
+    if (uid == geteuid())
+        return 0;
+    while (policy->rules[i].uid != uid)
+        i++;
+    return i + 1;
+}
+
 struct nb_uid_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid)
 {
     for (unsigned i = 0; i < policy->count; i++)

@@ -23,7 +23,7 @@ struct nb_uid_rule {
     struct nb_rights rights;
 };
 
-enum { NB_UID_RULES_MAX = 64 };
+enum { NB_UID_RULES_MAX = 64, NB_UIDS_MAX = NB_UID_RULES_MAX + 1 };
 
 struct nb_policy {
     struct nb_uid_rule rules[NB_UID_RULES_MAX]; /* the uids that are let in besides the broker's own */
@@ -32,6 +32,9 @@ struct nb_policy {
 
 /* Whether that uid may open sessions, and with which rights. */
 bool nb_policy_admits(const struct nb_policy *policy, uid_t uid, struct nb_rights *ret_rights);
+
+/* The number of a uid that is let in, below NB_UIDS_MAX; 0 is the broker's own. */
+unsigned nb_policy_number(const struct nb_policy *policy, uid_t uid);
 
 /* Adds a uid, or finds the one that is there; NULL: too many. Borrowed. */
 struct nb_uid_rule *nb_policy_rule(struct nb_policy *policy, uid_t uid);

@@ -28,6 +28,7 @@ struct nb_limits {
     uint32_t stall_timeout;
     uint32_t offer_ttl; /* seconds */
     uint32_t max_sessions; /* of the daemon */
+    uint32_t max_uid_sessions; /* of each uid but the daemon's own */
     uint32_t max_lingering,
         max_linger_bytes; /* likewise: sockets whose session is gone, and what they have to send */
     uint32_t max_file_rules; /* of one list of the configuration */
@@ -40,8 +41,9 @@ struct nb_limits {
         .max_block_lists = 256, .max_rules = 65536, .max_lookups = 4096, .max_file_rules = 10000000,         \
         .read_chunk = 64 << 10, .out_high = 1 << 20, .out_low = 256 << 10, .unflushed_high = 2 << 20,        \
         .stall_timeout = 60000, .offer_ttl = 30, .read_window = 256 << 10, .write_window = 256 << 10,        \
-        .session_write_window = 16 << 20, .max_sessions = 1024, .max_lingering = 4096,                       \
-        .max_linger_bytes = 64 << 20, .max_fds_per_frame = 16, .max_fds_unclaimed = 64,                      \
+        .session_write_window = 16 << 20, .max_sessions = 1024, .max_uid_sessions = 256,                     \
+        .max_lingering = 4096, .max_linger_bytes = 64 << 20, .max_fds_per_frame = 16,                        \
+        .max_fds_unclaimed = 64,                                                                             \
     }
 
 static inline struct nb_scan_limits nb_limits_for_scan(const struct nb_limits *limits)

@@ -14,6 +14,20 @@ enum { WAKES_A_TURN = 64 }; /* others wait meanwhile, and the first few may well
 
 static void on_wake_more(struct nb_flush *flush);
 
+void nb_places_take(const struct nb_places *places)
+{
+    atomic_fetch_add(places->of_loop, 1);
+    atomic_fetch_add(places->of_uid, 1);
+}
+
+void nb_places_leave(const struct nb_places *places)
+{
+    if (places->of_loop)
+        atomic_fetch_sub(places->of_loop, 1);
+    if (places->of_uid)
+        atomic_fetch_sub(places->of_uid, 1);
+}
+
 static void init_line(struct nb_waiter *ends)
 {
     ends->next = ends->before = ends;
@@ -49,8 +63,7 @@ void nb_account_unref(struct nb_account *account)
     assert(!account->debts && !account->untold && !account->unread && nb_line_is_empty(&account->at_gate) &&
            nb_line_is_empty(&account->for_vacancy) && !account->memberships);
     nb_loop_cancel_flush(account->loop, &account->wake_more);
-    if (account->place)
-        atomic_fetch_sub(account->place, 1);
+    nb_places_leave(&account->places);
     nb_intake_finish(&account->intake);
     nb_budget_unref(account->budget);
     nb_group_unref(account->group);

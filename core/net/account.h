@@ -36,14 +36,18 @@ struct nb_debt {
     size_t length;
 };
 
+/* Counts of sessions; each is one less when the last share of the session's account goes: what lingers counts. */
+struct nb_places {
+    atomic_uint *of_loop, *of_uid; /* borrowed, for the process's life; NULL: not counted */
+};
+
 struct nb_lookup_line;
 
 struct nb_account {
     struct nb_loop *loop;
     struct nb_actor_id session; /* nobody once the session is gone: events go nowhere */
     unsigned shares;
-    atomic_uint
-        *place; /* borrowed; one is taken off when the last share goes: what lingers counts. NULL: none */
+    struct nb_places places;
     struct nb_intake intake; /* what the session's sockets read */
     struct nb_intake texts; /* what they decode of it */
     bool gate_is_closed;
@@ -88,6 +92,9 @@ extern const struct nb_message_class nb_farewell_class;
 
 /* Tells the session that the ledger has come down to relief_at. */
 extern const struct nb_message_class nb_relief_class;
+
+void nb_places_take(const struct nb_places *places);
+void nb_places_leave(const struct nb_places *places);
 
 /* NULL: no memory. The caller gets the first share. */
 struct nb_account *nb_account_new(struct nb_loop *loop, struct nb_actor_id session);

@@ -92,6 +92,44 @@ def test_a_right_lifts_its_denial(start_broker, open_folder, right, request_, an
     assert as_nobody(path, ["server.create", 1, {}], request_)["answers"] == ["ok", answer]
 
 
+CROWD = """
+import json, os, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from support.wire import Session
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+def is_let_in():
+    with Session(sys.argv[2]) as session:
+        try:
+            return session.request("session.ping") == {}
+        except (EOFError, BrokenPipeError):
+            return False
+sessions = [Session(sys.argv[2]) for _ in range(4)]
+for session in sessions[:3]:
+    session.request("session.ping")
+print(json.dumps(sessions[3].expect_event("session.error")), flush=True)
+sessions[3].expect_eof()
+sessions[0].request("session.close")
+sessions[0].expect_eof()
+while not is_let_in():
+    pass
+sys.stdin.read()
+"""
+
+
+@root_only
+def test_a_uid_cannot_take_all_sessions(start_broker, open_folder):
+    path = open_folder / "broker.sock"
+    start_broker(path, "--allow-uid", str(NOBODY), "--limit", "maxSessions=4", "--limit", "maxUidSessions=3")
+    with subprocess.Popen([sys.executable, "-c", CROWD, json.dumps(sys.path), str(path)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
+        error = json.loads(crowd.stdout.readline())
+        assert (error["code"], error["limit"], error["fatal"]) == ("ERR_NB_LIMIT", "maxUidSessions", True)
+        with Session(path) as session:
+            session.request("session.ping")
+        crowd.communicate("", timeout=60)
+    assert crowd.returncode == 0
+
+
 # ---- settings ----
 
 def closing_deadline(broker):

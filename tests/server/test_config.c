@@ -114,14 +114,15 @@ START_TEST(every_setting_from_the_file)
 {
     begin();
     ck_assert_int_eq(
-        load_file("[netbroker]\nsocket = /run/a\nworkers = 3\nlog-level = debug\n"
-                  "stop-deadline = 70\n[limits]\nmaxFdsPerFrame = 3\nmaxFdsUnclaimed = 4\nmaxWrite = "
-                  "2048\nmaxElements = 70\nmaxText = 300\n"
-                  "maxPending = 5\nmaxSockets = 6\nmaxServers = 7\nreadChunk = 8\noutHigh = 9000\n"
-                  "outLow = 10\nunflushedHigh = 9001\nstallTimeout = 12\nmaxSessions = 13\nmaxLingering = "
-                  "0\nmaxLingerBytes = 4294967295\n"
-                  "readWindow = 0\nwriteWindow = 14\nsessionWriteWindow = 15\n"
-                  "[uid 1000]\nallow = unix, bind\n[uid 1001]\nallow =\n"),
+        load_file(
+            "[netbroker]\nsocket = /run/a\nworkers = 3\nlog-level = debug\n"
+            "stop-deadline = 70\n[limits]\nmaxFdsPerFrame = 3\nmaxFdsUnclaimed = 4\nmaxWrite = "
+            "2048\nmaxElements = 70\nmaxText = 300\n"
+            "maxPending = 5\nmaxSockets = 6\nmaxServers = 7\nreadChunk = 8\noutHigh = 9000\n"
+            "outLow = 10\nunflushedHigh = 9001\nstallTimeout = 12\nmaxSessions = 13\nmaxUidSessions = 11\n"
+            "maxLingering = 0\nmaxLingerBytes = 4294967295\n"
+            "readWindow = 0\nwriteWindow = 14\nsessionWriteWindow = 15\n"
+            "[uid 1000]\nallow = unix, bind\n[uid 1001]\nallow =\n"),
         0);
     ck_assert_str_eq(complaints, "");
     ck_assert_str_eq(config.socket, "/run/a");
@@ -148,6 +149,7 @@ START_TEST(every_setting_from_the_file)
     ck_assert_uint_eq(limits->session_write_window, 15);
     ck_assert_uint_eq(limits->stall_timeout, 12);
     ck_assert_uint_eq(limits->max_sessions, 13);
+    ck_assert_uint_eq(limits->max_uid_sessions, 11);
     ck_assert_uint_eq(limits->max_lingering, 0);
     ck_assert_uint_eq(limits->max_linger_bytes, UINT32_MAX);
     ck_assert_uint_eq(config.policy.count, 2);

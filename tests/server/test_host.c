@@ -109,12 +109,16 @@ START_TEST(a_newcomer_to_nobody_is_closed)
 {
     int pair[2];
     char byte;
+    atomic_uint count = 0;
     broker_start();
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     struct nb_newcomer *newcomer = nb_message_new(broker_loop, &nb_newcomer_class);
     newcomer->fd = pair[0];
+    newcomer->places = (struct nb_places){&count, &count};
+    nb_places_take(&newcomer->places);
     nb_send(broker_loop, NB_NOBODY, &newcomer->message);
     turn_until_quiet(broker_loop);
+    ck_assert_uint_eq(atomic_load(&count), 0);
     ck_assert_int_eq(read(pair[1], &byte, 1), 0);
     close(pair[1]);
     broker_end();

@@ -43,6 +43,18 @@ START_TEST(others_need_a_rule)
 }
 END_TEST
 
+START_TEST(each_uid_has_a_number)
+{
+    struct nb_policy policy = {0};
+    for (uid_t i = 1; i <= NB_UID_RULES_MAX; i++)
+        ck_assert_ptr_nonnull(nb_policy_rule(&policy, geteuid() + i));
+    ck_assert_uint_eq(nb_policy_number(&policy, geteuid()), 0);
+    for (uid_t i = 1; i <= NB_UID_RULES_MAX; i++)
+        ck_assert_uint_eq(nb_policy_number(&policy, geteuid() + i), i);
+    ck_assert_int_lt(NB_UID_RULES_MAX, NB_UIDS_MAX);
+}
+END_TEST
+
 START_TEST(rights_are_a_list_of_names)
 {
     struct nb_rights rights = all;
@@ -203,6 +215,7 @@ int main(void)
         the_brokers_own_uid_may_do_everything,
         a_rule_takes_nothing_from_the_brokers_own_uid,
         others_need_a_rule,
+        each_uid_has_a_number,
         rights_are_a_list_of_names,
         inherited_descriptors_are_named_one_by_one,
         connecting,

@@ -29,7 +29,7 @@ static struct nb_groups groups;
 
 static struct nb_runtime runtime;
 static struct nb_actor_id host;
-static atomic_uint load;
+static atomic_uint load, uid_load;
 static uint64_t serial;
 
 /* ---- the broker ---- */
@@ -42,7 +42,7 @@ void broker_start(void)
     broker_loop = &runtime.loops[0];
     nb_lists_init(&broker_lists, broker_limits.max_block_lists, broker_limits.max_rules);
     nb_groups_init(&groups);
-    struct nb_host *new = nb_host_new(broker_loop, &broker_limits, &broker_lists, &groups, &load);
+    struct nb_host *new = nb_host_new(broker_loop, &broker_limits, &broker_lists, &groups);
     ck_assert_ptr_nonnull(new);
     host = new->actor.id;
 }
@@ -114,6 +114,7 @@ void broker_wait_for_its_end(void)
     nb_offerings_end(broker_loop);
     turn_until(broker_loop, all_are_gone, NULL);
     ck_assert_uint_eq(atomic_load(&load), 0);
+    ck_assert_uint_eq(atomic_load(&uid_load), 0);
     nb_resolver_finish();
     nb_runtime_end(&runtime);
     nb_runtime_run(&runtime);
@@ -140,7 +141,8 @@ void client_open_as(struct client *client, struct nb_rights rights)
     newcomer->peer = (struct ucred){.pid = getpid(), .uid = getuid(), .gid = getgid()};
     newcomer->rights = rights;
     newcomer->serial = ++serial;
-    atomic_fetch_add(&load, 1);
+    newcomer->places = (struct nb_places){&load, &uid_load};
+    nb_places_take(&newcomer->places);
     nb_send(broker_loop, host, &newcomer->message);
     *client = (struct client){.fd = pair[1]};
 }
