@@ -11,7 +11,7 @@ TEXT = (ROOT / "docs" / "configuration.md").read_text()
 MANUAL = (ROOT / "docs" / "man" / "netbroker-serve.1.scd").read_text()
 LIMITS = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| (\d+) \|", TEXT, re.MULTILINE)
 OPTIONS = re.findall(r"^\| `(--[\w-]+) [^`]*` \|", TEXT, re.MULTILINE)
-NOT_TOLD = {"unflushedHigh", "maxSessions", "maxUidSessions", "maxLingering", "maxLingerBytes", "maxFileRules"}
+NOT_TOLD = {"maxUidSessions", "maxLingering", "maxLingerBytes", "maxFileRules"}
 
 
 def serve(*arguments):
