@@ -1,4 +1,5 @@
 /* From a host to the addresses to try, by the system's resolver or by the client. */
+#include "inspect.h"
 #include "msgpack_decode.h"
 #include "socket_dial.h"
 
@@ -160,14 +161,20 @@ static void add_found(struct found_list *found, struct nb_slice text, bool has_f
         item->address.ip.family = 0;
 }
 
+static struct nb_failure *not_a_list(const struct nb_value *value)
+{
+    char received[NB_INSPECT_SIZE];
+    nb_inspect_type(value, received);
+    return nb_failure_argument(nb_failure_type("addresses", "an instance of Array", received), "addresses");
+}
+
 /* NULL, or what is to be thrown. */
 static struct nb_failure *read_addresses(struct nb_slice list, struct found_list *ret_found)
 {
     struct nb_cursor cursor = {list.data, list.data + list.length};
     struct nb_value head = nb_cursor_take(&cursor);
     if (head.kind != NB_KIND_ARRAY)
-        return nb_failure_argument(nb_failure_type("addresses", "an instance of Array", "another value"),
-                                   "addresses");
+        return not_a_list(&head);
     for (uint32_t i = 0; i < head.count && i < NB_LOOKUP_ADDRESSES; i++) {
         struct nb_fault fault = {0};
         nb_LookupAddress item;

@@ -104,14 +104,20 @@ def test_an_error_for_an_answer(session):
     assert session.story(1, connect=connect) == ["lookupRequest", "lookup", "error", "close", "!connect"]
 
 
-MALFORMED = [{"addresses": "127.0.0.2"}, {"addresses": {"address": "127.0.0.2"}}, {"addresses": ["127.0.0.2"]},
-             {"addresses": [{"address": 5}]}, {"addresses": [{"adress": "127.0.0.2"}]}, {"address": 5}, {"family": "IPv4"}]
+MALFORMED = [({"addresses": "127.0.0.2"}, "The \"addresses\" argument must be an instance of Array. Received type string ('127.0.0.2')"),
+             ({"addresses": {"address": "127.0.0.2"}}, 'The "addresses" argument must be an instance of Array. Received an instance of Object'),
+             ({"addresses": ["127.0.0.2"]}, "The \"addresses\" argument must be of type object. Received type string ('127.0.0.2')"),
+             ({"addresses": [{"address": 5}]}, 'The "address" argument must be of type string. Received type number (5)'),
+             ({"addresses": [{"adress": "127.0.0.2"}]}, 'Unknown option "adress"'),
+             ({"address": 5}, 'The "address" argument must be of type string. Received type number (5)'),
+             ({"family": "IPv4"}, "The \"family\" argument must be of type number. Received type string ('IPv4')")]
 
 
-@pytest.mark.parametrize("answer", MALFORMED, ids=str)
-def test_what_is_no_answer_is_refused_and_the_lookup_goes_on(session, port, answer):
+@pytest.mark.parametrize("answer, message", MALFORMED, ids=str)
+def test_what_is_no_answer_is_refused_and_the_lookup_goes_on(session, port, answer, message):
     connect, _ = ask(session, port)
-    assert session.refused("socket.lookupResult", 1, answer)["code"] in {"ERR_INVALID_ARG_TYPE", "ERR_NB_UNKNOWN_OPTION"}
+    error = session.refused("socket.lookupResult", 1, answer)
+    assert error["code"] in {"ERR_INVALID_ARG_TYPE", "ERR_NB_UNKNOWN_OPTION"} and error["message"] == message
     session.request("socket.lookupResult", 1, {"address": "127.0.0.2"})
     session.result(connect)
 
