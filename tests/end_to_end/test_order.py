@@ -126,10 +126,10 @@ def test_a_reset_has_its_error_right_before_close(session):
 def test_a_failed_connect_ends_with_error_close_and_the_open_requests_in_order(session):
     taken, port = peers.refused_port()
     with taken:
-        connect = session.send("net.createConnection", 1, {"port": port, "host": "127.0.0.1"})
-        write, end = session.send("socket.write", 1, b"x"), session.send("socket.end", 1, b"y")
-        session.error(end)
-    assert session.story(1, connect=connect, write=write, end=end) == ["error", "close", "!connect", "!write", "!end"]
+        session.send_bytes(request_frame(1, "net.createConnection", 1, {"port": port, "host": "127.0.0.1"}) +
+                           request_frame(2, "socket.write", 1, b"x") + request_frame(3, "socket.end", 1, b"y"))
+        session.error(3)
+    assert session.story(1, connect=1, write=2, end=3) == ["error", "close", "!connect", "!write", "!end"]
 
 
 # ---- 4: the fence of pause ----
