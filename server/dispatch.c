@@ -307,6 +307,7 @@ static void send_command(struct nb_session *session, const struct nb_request *re
     command->has_body = request->has_body;
     memcpy(&command->params, &request->params, request->method->params->size);
     charge(session, command);
+    session->is_attaching = request->method->index == NB_METHOD_SESSION_ATTACH;
     nb_send(loop, destination->actor, &command->message);
 }
 

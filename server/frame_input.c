@@ -91,6 +91,15 @@ enum nb_scan_status nb_frame_input_next(struct nb_frame_input *input, struct nb_
     return NB_SCAN_FRAME;
 }
 
+void nb_frame_input_take_rest(struct nb_frame_input *input, struct nb_bytes *ret_rest)
+{
+    *ret_rest = (struct nb_bytes){0};
+    if (input->chunk)
+        *ret_rest = (struct nb_bytes){input->chunk->bytes + input->start, input->end - input->start,
+                                      nb_chunk_ref(input->chunk)};
+    let_go(input);
+}
+
 void nb_frame_input_put_back(struct nb_frame_input *input, size_t length)
 {
     input->start -= length;

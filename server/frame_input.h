@@ -34,6 +34,9 @@ void nb_frame_input_commit(struct nb_frame_input *input, size_t length);
  */
 enum nb_scan_status nb_frame_input_next(struct nb_frame_input *input, struct nb_bytes *ret_frame);
 
+/* What is behind the frame that was given last, be it whole frames or not; the caller gets a share of *ret_rest.chunk. */
+void nb_frame_input_take_rest(struct nb_frame_input *input, struct nb_bytes *ret_rest);
+
 /* The frame that was given last comes again; the caller keeps its share. */
 void nb_frame_input_put_back(struct nb_frame_input *input, size_t length);
 

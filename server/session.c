@@ -184,7 +184,8 @@ static void on_closed(struct nb_stream *stream)
 
 static bool may_start_frames(const struct nb_session *session)
 {
-    bool is_over = session->is_ending || session->has_last_frame || session->actor.is_stopping;
+    bool is_over =
+        session->is_ending || session->has_last_frame || session->is_attaching || session->actor.is_stopping;
     bool waits = (session->waits_for_relief && !session->account->has_flow) || session->waits_for_client;
     return !is_over && (!waits || session->sends_no_more);
 }
@@ -357,8 +358,8 @@ static bool start_frames(struct nb_session *session)
 
 void nb_session_pump(struct nb_session *session)
 {
-    if (session->look_rounds || session->go_on.queued || session->has_last_frame || session->is_ending ||
-        session->actor.is_stopping)
+    if (session->look_rounds || session->go_on.queued || session->has_last_frame || session->is_attaching ||
+        session->is_ending || session->actor.is_stopping)
         return;
     if (!start_frames(session)) {
         nb_stream_stop_reading(&session->stream);
@@ -483,7 +484,7 @@ static const struct nb_stream_ops stream_ops = {
 
 /* ---- messages ---- */
 
-static void take_response(struct nb_session *session, const struct nb_response *response)
+static void take_response(struct nb_session *session, struct nb_response *response)
 {
     if (!response->to.is_notification)
         nb_pending_remove(&session->pending, response->to.msgid);

@@ -61,6 +61,7 @@ struct nb_session {
     uint64_t paid_before; /* of the account, when the stall timer was started */
 
     uint64_t frames_in, frames_out;
+    uint64_t fds_out; /* descriptors sent to the client: the number of the next */
     bool has_started; /* a first frame came */
     bool input_ended;
     bool output_ended; /* shut, or failed: nothing more reaches the client */
@@ -69,6 +70,7 @@ struct nb_session {
     bool is_ending;
     bool stream_in_use; /* from open to on_closed */
     bool stop_has_begun;
+    bool is_attaching; /* the connection is to be a channel: what comes is no frame any more */
     bool holds_frames; /* no further one is started in this turn, because of the one before */
     bool looks_again; /* at the next frame, once what was started before it is settled */
     unsigned look_rounds; /* messages to itself that it waits for before that */
@@ -120,7 +122,7 @@ void nb_session_actors_stopped(struct nb_session *session);
 void nb_session_pump(struct nb_session *session);
 
 /* session_output.c: encode and queue. Without memory the session is stopped. */
-void nb_session_send_response(struct nb_session *session, const struct nb_response *response);
+void nb_session_send_response(struct nb_session *session, struct nb_response *response);
 void nb_session_send_event(struct nb_session *session, const struct nb_event_message *event);
 void nb_session_send_error(struct nb_session *session, uint32_t msgid, const nb_Error *error);
 void nb_session_send_complaint(struct nb_session *session, nb_Error *error, bool fatal);

@@ -111,6 +111,7 @@ static void grant_features(struct nb_session *session, const nb_Hello *hello)
     if ((session->features & NB_FEATURE_FDS) && nb_session_accept_fds(session) < 0)
         session->features &= ~(unsigned)NB_FEATURE_FDS;
     session->account->has_flow = session->features & NB_FEATURE_FLOW;
+    session->account->has_fds = session->features & NB_FEATURE_FDS;
 }
 
 void nb_on_session_hello(struct nb_actor *self, struct nb_command **command)
@@ -206,7 +207,7 @@ static void finish_close(struct nb_actor *self, struct nb_command **command)
     struct nb_session *session = (struct nb_session *)self;
     nb_session_poll_end(session);
     if (!(*command)->reply.is_notification) {
-        struct nb_response response = {.to = (*command)->reply};
+        struct nb_response response = {.to = (*command)->reply, .fd = -1};
         nb_session_send_response(session, &response);
     }
     nb_reply_forget(&(*command)->reply);

@@ -10,6 +10,7 @@ static const struct {
     {"flow", NB_FEATURE_FLOW},
     {"group", NB_FEATURE_GROUP},
     {"fds", NB_FEATURE_FDS},
+    {"channel", NB_FEATURE_CHANNEL},
 };
 
 enum { COUNT = sizeof rows / sizeof *rows };

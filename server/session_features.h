@@ -9,7 +9,8 @@
 enum nb_feature {
     NB_FEATURE_FLOW = 1 << 0, /* windows for the bytes of sockets, both ways */
     NB_FEATURE_GROUP = 1 << 1, /* listeners shared with others */
-    NB_FEATURE_FDS = 1 << 2, /* descriptors from the client */
+    NB_FEATURE_FDS = 1 << 2, /* descriptors from the client, and to it */
+    NB_FEATURE_CHANNEL = 1 << 3, /* sockets whose bytes go through a stream of their own */
 };
 
 /* Those that are asked for and known. */

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* A client may leave its answers unread for a while as it waits for us to read; far less than this. */
 enum { NO_READING_FACTOR = 4 };
@@ -51,6 +52,16 @@ void nb_session_output_sent(struct nb_session *session)
     nb_session_pump(session);
 }
 
+static void note_sent(struct nb_session *session, int status)
+{
+    if (status < 0) {
+        nb_actor_stop(&session->actor);
+        return;
+    }
+    session->frames_out++;
+    check_queue(session);
+}
+
 /* Queues the frame that was encoded, and its payload. */
 static void send_encoded(struct nb_session *session, struct nb_bytes payload)
 {
@@ -60,12 +71,20 @@ static void send_encoded(struct nb_session *session, struct nb_bytes payload)
     nb_encoder_clear(encoder);
     if (status == 0)
         status = nb_stream_write(&session->stream, payload);
-    if (status < 0) {
-        nb_actor_stop(&session->actor);
-        return;
-    }
-    session->frames_out++;
-    check_queue(session);
+    note_sent(session, status);
+}
+
+/* The same with a descriptor, which it takes. */
+static void send_encoded_with_fd(struct nb_session *session, int fd)
+{
+    struct nb_encoder *encoder = session->encoder;
+    int status = UV_ENOMEM;
+    if (encoder->failed)
+        close(fd);
+    else
+        status = nb_stream_write_copy_with_fd(&session->stream, encoder->data, encoder->length, fd);
+    nb_encoder_clear(encoder);
+    note_sent(session, status);
 }
 
 static void hold_encoded(struct nb_session *session, struct nb_bytes payload)
@@ -175,11 +194,25 @@ static void send_failure(struct nb_session *session, const struct nb_response *r
     nb_session_send_error(session, to->msgid, &error);
 }
 
-void nb_session_send_response(struct nb_session *session, const struct nb_response *response)
+/* The only result with a descriptor; its number is known here. */
+static void send_channel(struct nb_session *session, struct nb_response *response)
+{
+    int fd = response->fd;
+    response->fd = -1;
+    response->result.channel.fd = session->fds_out++;
+    nb_encode_response(session->encoder, response->to.msgid, response->to.method, &response->result);
+    send_encoded_with_fd(session, fd);
+}
+
+void nb_session_send_response(struct nb_session *session, struct nb_response *response)
 {
     const struct nb_reply_to *to = &response->to;
     if (response->failure) {
         send_failure(session, response);
+        return;
+    }
+    if (response->fd >= 0) {
+        send_channel(session, response);
         return;
     }
     nb_encode_response(session->encoder, to->msgid, to->method,

@@ -60,6 +60,7 @@ struct nb_account {
     struct nb_message *relief; /* owned; NULL: nobody waits for it */
     struct nb_debt *debts;
     uint64_t paid; /* debts of sockets, since the beginning: shows whether there is progress */
+    bool has_fds; /* feature fds was granted */
     bool has_flow; /* feature flow was granted; settled before the first socket is made */
     uint64_t untold; /* the window's use; with has_flow only */
     size_t

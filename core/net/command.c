@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(struct nb_command) <= NB_MESSAGE_LARGE, "a command must fit into a message");
 _Static_assert(sizeof(struct nb_response) <= NB_MESSAGE_LARGE, "a response must fit into a message");
@@ -68,6 +69,8 @@ static void dispose_command(struct nb_loop *loop, struct nb_message *message)
 static void dispose_response(struct nb_loop *loop, struct nb_message *message)
 {
     struct nb_response *response = (struct nb_response *)message;
+    if (response->fd >= 0)
+        close(response->fd);
     nb_failure_unref(response->failure);
     nb_chunk_unref(response->chunk);
     nb_message_free(loop, message);
@@ -132,6 +135,7 @@ static struct nb_response *take_response(struct nb_loop *loop, struct nb_reply_t
         memset((char *)response + sizeof response->message, 0,
                offsetof(struct nb_response, result) - sizeof response->message);
         response->to = *reply;
+        response->fd = -1;
     } else {
         nb_stop(loop, reply->session);
     }
@@ -162,6 +166,18 @@ void nb_reply_result(struct nb_loop *loop, struct nb_reply_to *reply, const void
         return;
     memcpy(&response->result, result, response->to.method->result->size);
     response->chunk = nb_chunk_ref(chunk);
+    send_response(loop, response);
+}
+
+void nb_reply_fd(struct nb_loop *loop, struct nb_reply_to *reply, const void *result, int fd)
+{
+    struct nb_response *response;
+    if (is_silent(reply) || !(response = take_response(loop, reply))) {
+        close(fd);
+        return;
+    }
+    memcpy(&response->result, result, response->to.method->result->size);
+    response->fd = fd;
     send_response(loop, response);
 }
 

@@ -58,6 +58,7 @@ struct nb_response {
     bool is_thrown; /* Node would have thrown: nothing has happened, no event tells of it */
     bool is_empty; /* the result is nil */
     struct nb_chunk *chunk; /* a share: what slices of result borrow from; may be NULL */
+    int fd; /* owned: a descriptor that goes with it; -1: none */
     union nb_result result;
 };
 extern const struct nb_message_class nb_response_class;
@@ -123,6 +124,8 @@ static inline bool nb_reply_is_open(const struct nb_reply_to *reply)
  */
 void nb_reply_result(struct nb_loop *loop, struct nb_reply_to *reply, const void *result,
                      struct nb_chunk *chunk);
+/* The same with a descriptor, which it takes. */
+void nb_reply_fd(struct nb_loop *loop, struct nb_reply_to *reply, const void *result, int fd);
 void nb_reply_done(struct nb_loop *loop, struct nb_reply_to *reply); /* an empty map, of any result shape */
 void nb_reply_nil(struct nb_loop *loop, struct nb_reply_to *reply);
 

@@ -81,13 +81,14 @@ void nb_offering_withdraw(const struct nb_offering *offering)
     nb_free(entry);
 }
 
-bool nb_offering_find(struct nb_slice token, uid_t uid, struct nb_offering *ret_offering)
+bool nb_offering_find(struct nb_slice token, uid_t uid, enum nb_offering_kind kind,
+                      struct nb_offering *ret_offering)
 {
     if (token.length != TOKEN_LENGTH)
         return false;
     pthread_mutex_lock(&mutex);
     const struct entry *entry = find((const char *)token.data);
-    bool is_there = entry && entry->offering.uid == uid;
+    bool is_there = entry && entry->offering.uid == uid && entry->offering.kind == kind;
     if (is_there)
         *ret_offering = entry->offering;
     pthread_mutex_unlock(&mutex);

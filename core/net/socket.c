@@ -1,7 +1,9 @@
 #include "socket.h"
 
+#include "attach.h"
 #include "loan.h"
 #include "resolver.h"
+#include "socket_channel.h"
 #include "socket_internal.h"
 #include "transfer.h"
 
@@ -182,7 +184,8 @@ static void tell_closed(struct nb_socket *socket)
 
 static void finish(struct nb_socket *socket)
 {
-    assert(!socket->stream_in_use && !socket->requests.first && !socket->offer && !socket->adoption);
+    assert(!socket->stream_in_use && !socket->requests.first && !socket->offer && !socket->adoption &&
+           !socket->channel);
     nb_socket_unbind(socket);
     nb_waiter_leave(&socket->at_gate);
     nb_timer_finish(&socket->timer);
@@ -202,6 +205,7 @@ static void finish_closing(struct nb_socket *socket)
     nb_failure_unref(socket->failure);
     socket->failure = NULL;
     socket->is_transferred = false;
+    nb_socket_free_channel(socket);
     nb_actor_dismiss_watchers(&socket->actor); /* the id may live on, and connect anew */
     if (socket->stop_has_begun)
         finish(socket);
@@ -240,6 +244,7 @@ void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure)
     nb_flow_close(socket);
     nb_socket_drop_offer(socket);
     nb_socket_drop_unread(socket);
+    nb_socket_close_channel(socket);
     if (socket->stream_in_use)
         nb_stream_close(&socket->stream);
     else if (was_connecting)
@@ -293,6 +298,19 @@ static void linger(struct nb_socket *socket)
         nb_lingering_add(socket->actor.loop, &socket->lingerer, socket->stream.queue.length);
 }
 
+/* What the client has put into a channel is as good as written. */
+static void end_open(struct nb_socket *socket)
+{
+    if (socket->channel)
+        nb_channel_part(socket->channel);
+    if (socket->state != NB_SOCKET_OPEN)
+        return;
+    if (socket->has_finished)
+        close_gracefully(socket);
+    else
+        linger(socket);
+}
+
 /* What is on offer, or being adopted, outlives the session: until it is settled whose it is. */
 void nb_socket_wind_up(struct nb_socket *socket)
 {
@@ -308,12 +326,8 @@ void nb_socket_wind_up(struct nb_socket *socket)
     case NB_SOCKET_ADOPTING:
         break;
     case NB_SOCKET_OPEN:
-        if (socket->offer)
-            break;
-        if (socket->has_finished)
-            close_gracefully(socket);
-        else
-            linger(socket);
+        if (!socket->offer)
+            end_open(socket);
         break;
     case NB_SOCKET_CLOSING:
         break;
@@ -342,13 +356,19 @@ static void on_failure(struct nb_stream *stream, int status, const char *syscall
     nb_socket_close(socket, failure);
 }
 
-static void on_closed(struct nb_stream *stream)
+void nb_socket_stream_closed(struct nb_socket *socket)
+{
+    if (socket->state == NB_SOCKET_CLOSING && !socket->stream_in_use && !nb_socket_channel_is_in_use(socket))
+        finish_closing(socket);
+}
+
+void nb_socket_on_closed(struct nb_stream *stream)
 {
     struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
     socket->stream_in_use = false;
     nb_ownership_unref(socket->ownership);
     socket->ownership = NULL;
-    finish_closing(socket);
+    nb_socket_stream_closed(socket);
 }
 
 const struct nb_stream_ops nb_socket_stream_ops = {
@@ -358,7 +378,7 @@ const struct nb_stream_ops nb_socket_stream_ops = {
     .on_sent = nb_socket_sent,
     .on_shut = nb_socket_shut,
     .on_failure = on_failure,
-    .on_closed = on_closed,
+    .on_closed = nb_socket_on_closed,
 };
 
 /* ---- commands ---- */
@@ -382,6 +402,9 @@ static void take_command(struct nb_socket *socket, struct nb_command **command)
     else if (socket->offer && !nb_socket_takes_while_offered(*command))
         nb_reply_throw(socket->actor.loop, &(*command)->reply,
                        nb_failure_make("ERR_NB_OFFERED", NULL, "The socket is on offer"));
+    else if (socket->channel && !nb_socket_takes_with_channel(*command))
+        nb_reply_throw(socket->actor.loop, &(*command)->reply,
+                       nb_failure_make("ERR_NB_BUSY", NULL, "The socket has a channel"));
     else
         (*command)->run(&socket->actor, command);
 }
@@ -400,6 +423,8 @@ static void receive(struct nb_actor *self, struct nb_message **message)
         nb_socket_hand_over(socket, message);
     } else if (class == &nb_transfer_answer_class) {
         nb_socket_adopted(socket, (struct nb_transfer *)*message);
+    } else if (class == &nb_attach_class) {
+        nb_socket_attach(socket, (struct nb_attach *)*message);
     } else if (class == &nb_offer_over_class) {
         nb_socket_offer_is_over(socket);
     } else if (class == &nb_stalled_class) {

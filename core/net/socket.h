@@ -36,6 +36,7 @@ enum nb_socket_state {
 };
 
 struct nb_adoption;
+struct nb_channel;
 struct nb_dial;
 struct nb_socket_offer;
 
@@ -82,6 +83,7 @@ struct nb_socket {
 
     struct nb_socket_offer *offer; /* owned; while it is on offer: nothing is read; else NULL */
     struct nb_adoption *adoption; /* owned; only while ADOPTING */
+    struct nb_channel *channel; /* owned; in place of frames, until it has closed; else NULL */
     struct nb_bytes unread; /* holds a share; of an adopted socket: to be told before anything is read */
     struct nb_flush tell_unread;
 

@@ -28,7 +28,7 @@ static struct nb_failure *find_offer(const struct nb_socket *socket, const nb_So
         return nb_failure_type("options.token", "of type string", "undefined");
     if (params->has_read_window && !account->has_flow)
         return nb_failure_not_negotiated("flow", "readWindow");
-    if (!nb_offering_find(params->token, account->uid, ret_offering))
+    if (!nb_offering_find(params->token, account->uid, NB_OFFERING_SOCKET, ret_offering))
         return unknown_token();
     return nb_account_object_to_bytes(account, ret_offering->unsent, ret_offering->unread);
 }

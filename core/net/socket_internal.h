@@ -1,6 +1,6 @@
 /*
  * What the files of the socket actor share: socket.c (life), socket_connect.c, socket_descriptor.c, socket_flow.c,
- * socket_write.c, socket_info.c, socket_offer.c, socket_adopt.c ...
+ * socket_write.c, socket_info.c, socket_offer.c, socket_adopt.c, socket_channel.c ...
  */
 #ifndef NB_SOCKET_INTERNAL_H
 #define NB_SOCKET_INTERNAL_H
@@ -29,6 +29,10 @@ extern const struct nb_stream_ops nb_socket_stream_ops;
  * close event then has hadError; NULL: none. A repeat drops the failure.
  */
 void nb_socket_close(struct nb_socket *socket, struct nb_failure *failure);
+
+/* One of its streams is closed; with the last of them its life ends, if it is to. */
+void nb_socket_stream_closed(struct nb_socket *socket);
+void nb_socket_on_closed(struct nb_stream *stream);
 
 /* The session is gone, and with it goes the socket: at once, or as soon as it has sent what it was given. */
 void nb_socket_wind_up(struct nb_socket *socket);
@@ -140,9 +144,28 @@ void nb_socket_unbind(struct nb_socket *socket);
 struct nb_failure *nb_socket_take_descriptor(struct nb_socket *socket, struct nb_command *command,
                                              const nb_SocketCreate *options);
 
+/* ---- socket_channel.c ---- */
+
+struct nb_attach;
+
+/* Whether the command may be carried out on a socket whose bytes go through a channel. */
+bool nb_socket_takes_with_channel(const struct nb_command *command);
+
+/* A connection of the client's wants to be the channel; if it may not, the message keeps it. */
+void nb_socket_attach(struct nb_socket *socket, struct nb_attach *attach);
+
+/* All are fine without a channel. Closing it drops what it has for the client; nb_socket_stream_closed follows. */
+void nb_socket_close_channel(struct nb_socket *socket);
+void nb_socket_free_channel(struct nb_socket *socket);
+bool nb_socket_channel_is_in_use(const struct nb_socket *socket);
+bool nb_socket_channel_has_room(const struct nb_socket *socket); /* true without one */
+
 /* ---- socket_offer.c ---- */
 
 struct nb_transfer;
+
+/* Only what is connected can change hands, or get a channel. To be thrown; NULL: it is. */
+struct nb_failure *nb_socket_object_to_state(const struct nb_socket *socket);
 
 /* Withdraws the offer, if there is one. */
 void nb_socket_drop_offer(struct nb_socket *socket);
@@ -171,6 +194,10 @@ void nb_socket_abandon_adoption(struct nb_socket *socket);
 
 void nb_socket_sent(struct nb_stream *stream, size_t length);
 void nb_socket_shut(struct nb_stream *stream, int status);
+
+/* The kernel has so many bytes more; then it has the FIN. Whoever waits for that is answered. */
+void nb_socket_note_sent(struct nb_socket *socket, size_t length);
+void nb_socket_note_finished(struct nb_socket *socket);
 
 /* No more writes: FIN after what is queued. */
 void nb_socket_end_writing(struct nb_socket *socket);

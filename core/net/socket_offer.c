@@ -68,7 +68,7 @@ static uint64_t bytes_told(const struct nb_socket *socket)
     return socket->bytes_read - socket->decoder.kept_length;
 }
 
-static struct nb_failure *object_to_state(const struct nb_socket *socket)
+struct nb_failure *nb_socket_object_to_state(const struct nb_socket *socket)
 {
     if (nb_socket_is_connecting(socket))
         return nb_failure_make("ERR_NB_BUSY", NULL, "The socket is not connected yet");
@@ -78,7 +78,7 @@ static struct nb_failure *object_to_state(const struct nb_socket *socket)
 static struct nb_failure *object_to_offer(const struct nb_socket *socket, const nb_SocketOffer *params)
 {
     char range[RANGE_TEXT];
-    struct nb_failure *failure = object_to_state(socket);
+    struct nb_failure *failure = nb_socket_object_to_state(socket);
     if (failure)
         return failure;
     if (params->has_ttl && (!params->ttl || params->ttl > socket->account->offer_ttl)) {
@@ -119,7 +119,8 @@ static int fill_offer(struct nb_socket_offer *offer, const nb_SocketOffer *param
         status = nb_timer_start(&offer->timer, socket->actor.loop, ttl * 1000, on_expired);
     if (status < 0)
         return status;
-    offer->offering = (struct nb_offering){.socket = socket->actor.id,
+    offer->offering = (struct nb_offering){.kind = NB_OFFERING_SOCKET,
+                                           .socket = socket->actor.id,
                                            .uid = socket->account->uid,
                                            .unsent = socket->stream.queue.length,
                                            .unread = unread_length(socket, offer)};

@@ -6,7 +6,7 @@
 static bool may_read(const struct nb_socket *socket)
 {
     return socket->state == NB_SOCKET_OPEN && !socket->is_paused && !socket->has_ended &&
-           !socket->is_lingering && !socket->offer;
+           !socket->is_lingering && !socket->offer && nb_socket_channel_has_room(socket);
 }
 
 void nb_socket_update_reading(struct nb_socket *socket)

@@ -33,6 +33,13 @@ static void tell_sent(struct nb_socket *socket)
     answer_writes(socket);
 }
 
+void nb_socket_note_sent(struct nb_socket *socket, size_t length)
+{
+    socket->bytes_sent += length;
+    nb_socket_touch(socket);
+    answer_writes(socket);
+}
+
 void nb_socket_sent(struct nb_stream *stream, size_t length)
 {
     struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
@@ -53,14 +60,19 @@ static void answer_ends(struct nb_socket *socket)
     }
 }
 
+void nb_socket_note_finished(struct nb_socket *socket)
+{
+    socket->has_finished = true;
+    nb_socket_touch(socket);
+    answer_ends(socket);
+}
+
 /* Node does not look at the status either: a peer that is gone by now shows up as a read error or end. */
 void nb_socket_shut(struct nb_stream *stream, int status)
 {
     struct nb_socket *socket = NB_SOCKET_OF_STREAM(stream);
     (void)status;
-    socket->has_finished = true;
-    nb_socket_touch(socket);
-    answer_ends(socket);
+    nb_socket_note_finished(socket);
     if (socket->is_lingering && !socket->has_ended)
         nb_stream_discard_input(stream); /* unread bytes would turn the close into a reset */
     if ((socket->is_lingering || socket->has_ended) && !socket->offer)

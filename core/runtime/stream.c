@@ -26,6 +26,11 @@ void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct
     nb_write_queue_init(&stream->queue, &loop->pool);
 }
 
+void nb_stream_set_ops(struct nb_stream *stream, const struct nb_stream_ops *ops)
+{
+    stream->ops = ops;
+}
+
 /* ---- what to wait for ---- */
 
 static void update_interest(struct nb_stream *stream)
@@ -214,6 +219,18 @@ int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes)
 int nb_stream_write_copy(struct nb_stream *stream, const void *data, size_t length)
 {
     int status = is_past_writing(stream) ? 0 : nb_write_queue_copy(&stream->queue, data, length);
+    if (status == 0)
+        queue_flush(stream);
+    return status;
+}
+
+int nb_stream_write_copy_with_fd(struct nb_stream *stream, const void *data, size_t length, int fd)
+{
+    if (is_past_writing(stream)) {
+        close(fd);
+        return 0;
+    }
+    int status = nb_write_queue_copy_with_fd(&stream->queue, data, length, fd);
     if (status == 0)
         queue_flush(stream);
     return status;

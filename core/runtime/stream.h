@@ -75,6 +75,9 @@ struct nb_stream {
 void nb_stream_init(struct nb_stream *stream, struct nb_loop *loop, const struct nb_stream_ops *ops,
                     bool packs);
 
+/* Others are called from now on; their owner is the same. */
+void nb_stream_set_ops(struct nb_stream *stream, const struct nb_stream_ops *ops);
+
 /* Takes an open, connected, non-blocking socket. On failure (negative errno) the fd stays the caller's. */
 int nb_stream_open(struct nb_stream *stream, int fd);
 
@@ -93,6 +96,9 @@ void nb_stream_watch_hangup(struct nb_stream *stream);
 /* Queues; negative errno: UV_ENOMEM, nothing was queued. Sent at the end of the turn. */
 int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes);
 int nb_stream_write_copy(struct nb_stream *stream, const void *data, size_t length);
+
+/* The same with a descriptor, which goes with the first byte of them; takes it, always. */
+int nb_stream_write_copy_with_fd(struct nb_stream *stream, const void *data, size_t length, int fd);
 
 /* Goes on with a queue that was filled before there was a connection; takes its content. The own queue must be empty. */
 void nb_stream_take_queue(struct nb_stream *stream, struct nb_write_queue *queue);

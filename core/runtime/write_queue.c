@@ -2,9 +2,11 @@
 
 #include "memory.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 enum {
@@ -46,10 +48,19 @@ static void come_to_rest(struct nb_write_queue *queue)
         let_ring_go(queue);
 }
 
+static void close_fd(struct nb_segment *segment)
+{
+    if (segment->fd >= 0)
+        close(segment->fd);
+    segment->fd = -1;
+}
+
 void nb_write_queue_clear(struct nb_write_queue *queue)
 {
-    for (uint32_t i = 0; i < queue->count; i++)
+    for (uint32_t i = 0; i < queue->count; i++) {
+        close_fd(segment_at(queue, i));
         nb_chunk_unref(segment_at(queue, i)->chunk);
+    }
     queue->first = queue->count = queue->settled = 0;
     queue->length = 0;
     come_to_rest(queue);
@@ -80,17 +91,17 @@ static int grow(struct nb_write_queue *queue)
 static bool join(struct nb_write_queue *queue, uint32_t count, const struct nb_segment *next)
 {
     struct nb_segment *last = count ? segment_at(queue, count - 1) : NULL;
-    if (!last || last->chunk != next->chunk || last->data + last->length != next->data)
+    if (!last || next->fd >= 0 || last->chunk != next->chunk || last->data + last->length != next->data)
         return false;
     last->length += next->length;
     nb_chunk_unref(next->chunk);
     return true;
 }
 
-/* Adds a segment or lengthens the last one; takes over the share. */
-static int append(struct nb_write_queue *queue, struct nb_bytes bytes)
+/* Adds a segment or lengthens the last one; takes over the share, and fd. */
+static int append(struct nb_write_queue *queue, struct nb_bytes bytes, int fd)
 {
-    struct nb_segment segment = {bytes.data, bytes.length, bytes.chunk};
+    struct nb_segment segment = {bytes.data, bytes.length, bytes.chunk, fd};
     if (!join(queue, queue->count, &segment)) {
         if (queue->count == queue->capacity && grow(queue) < 0)
             return UV_ENOMEM;
@@ -105,7 +116,7 @@ int nb_write_queue_share(struct nb_write_queue *queue, struct nb_bytes bytes)
     if (!bytes.length)
         return 0;
     nb_chunk_ref(bytes.chunk);
-    int status = append(queue, bytes);
+    int status = append(queue, bytes, -1);
     if (status < 0)
         nb_chunk_unref(bytes.chunk);
     return status;
@@ -126,7 +137,7 @@ static uint8_t *pack_small(struct nb_write_queue *queue, size_t length)
 /* A copy of the bytes with a share for a segment; its chunk NULL: no memory. What is not small gets a chunk of its own. */
 static struct nb_segment pack(struct nb_write_queue *queue, const void *data, size_t length)
 {
-    struct nb_segment copy = {.length = length};
+    struct nb_segment copy = {.length = length, .fd = -1};
     uint8_t *room = NULL;
     if (length <= NB_CHUNK_SMALL) {
         if ((room = pack_small(queue, length)))
@@ -140,14 +151,26 @@ static struct nb_segment pack(struct nb_write_queue *queue, const void *data, si
     return copy;
 }
 
-int nb_write_queue_copy(struct nb_write_queue *queue, const void *data, size_t length)
+static int copy_in(struct nb_write_queue *queue, const void *data, size_t length, int fd)
 {
-    if (!length)
-        return 0;
     struct nb_segment copy = pack(queue, data, length);
-    int status = copy.chunk ? append(queue, (struct nb_bytes){copy.data, length, copy.chunk}) : UV_ENOMEM;
+    int status = copy.chunk ? append(queue, (struct nb_bytes){copy.data, length, copy.chunk}, fd) : UV_ENOMEM;
     if (status < 0)
         nb_chunk_unref(copy.chunk);
+    return status;
+}
+
+int nb_write_queue_copy(struct nb_write_queue *queue, const void *data, size_t length)
+{
+    return length ? copy_in(queue, data, length, -1) : 0;
+}
+
+int nb_write_queue_copy_with_fd(struct nb_write_queue *queue, const void *data, size_t length, int fd)
+{
+    assert(length);
+    int status = copy_in(queue, data, length, fd);
+    if (status < 0)
+        close(fd);
     return status;
 }
 
@@ -175,6 +198,7 @@ int nb_write_queue_move(struct nb_write_queue *from, struct nb_write_queue *to, 
     while (length) {
         struct nb_segment *segment = segment_at(from, 0);
         size_t part = segment->length < length ? segment->length : length;
+        assert(segment->fd < 0);
         if (nb_write_queue_share(to, (struct nb_bytes){segment->data, part, segment->chunk}) < 0)
             return UV_ENOMEM;
         drop_sent(from, part);
@@ -194,12 +218,40 @@ void nb_write_queue_read(const struct nb_write_queue *queue, uint8_t *ret_bytes)
     }
 }
 
+/* Room for one descriptor, aligned as the system wants it. */
+union control {
+    struct cmsghdr header;
+    uint8_t bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static void attach_fd(struct msghdr *message, union control *control, int fd)
+{
+    memset(control, 0, sizeof *control);
+    message->msg_control = control;
+    message->msg_controllen = sizeof *control;
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+}
+
+/* A descriptor goes with the first byte of a batch, and with its own segment alone. */
+static bool ends_batch(const struct nb_write_queue *queue, uint32_t index)
+{
+    return index == queue->count || index == BATCH ||
+           (index && (segment_at(queue, 0)->fd >= 0 || segment_at(queue, index)->fd >= 0));
+}
+
 static ssize_t send_batch(struct nb_write_queue *queue, int fd, size_t *ret_offered)
 {
     struct iovec vectors[BATCH];
     struct msghdr message = {.msg_iov = vectors};
+    union control control;
     *ret_offered = 0;
-    for (uint32_t i = 0; i < queue->count && i < BATCH; i++) {
+    if (segment_at(queue, 0)->fd >= 0)
+        attach_fd(&message, &control, segment_at(queue, 0)->fd);
+    for (uint32_t i = 0; !ends_batch(queue, i); i++) {
         struct nb_segment *segment = segment_at(queue, i);
         vectors[i] = (struct iovec){(void *)(uintptr_t)segment->data, segment->length};
         *ret_offered += segment->length;
@@ -220,6 +272,7 @@ int nb_write_queue_send(struct nb_write_queue *queue, int fd, size_t *ret_sent)
         ssize_t sent = send_batch(queue, fd, &offered);
         if (sent < 0)
             return errno == EWOULDBLOCK ? UV_EAGAIN : -errno;
+        close_fd(segment_at(queue, 0));
         *ret_sent += (size_t)sent;
         drop_sent(queue, (size_t)sent);
         if ((size_t)sent < offered)
@@ -244,6 +297,7 @@ static bool pack_segment(struct nb_write_queue *queue, struct nb_segment *segmen
     struct nb_segment copy = pack(queue, segment->data, segment->length);
     if (!copy.chunk)
         return false;
+    copy.fd = segment->fd;
     nb_chunk_unref(segment->chunk);
     *segment = copy;
     return true;

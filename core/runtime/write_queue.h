@@ -13,6 +13,7 @@ struct nb_segment {
     const uint8_t *data;
     size_t length;
     struct nb_chunk *chunk; /* a share is held; NULL: static bytes */
+    int fd; /* owned; sent with the first byte, of a Unix socket; -1: none */
 };
 
 /* One loop's thread. Embedded in its owner; all zero but pool at first. */
@@ -34,6 +35,9 @@ int nb_write_queue_share(struct nb_write_queue *queue, struct nb_bytes bytes);
 
 /* Adds a copy of the bytes. UV_ENOMEM: nothing was added. */
 int nb_write_queue_copy(struct nb_write_queue *queue, const void *data, size_t length);
+
+/* The same with a descriptor that goes with the first byte of them; takes it, also on failure. */
+int nb_write_queue_copy_with_fd(struct nb_write_queue *queue, const void *data, size_t length, int fd);
 
 /*
  * Sends what the socket takes now. Returns 0 when all is out, UV_EAGAIN when

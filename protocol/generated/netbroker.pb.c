@@ -39,6 +39,9 @@ PB_BIND(nb_Poll, nb_Poll, AUTO)
 PB_BIND(nb_SessionClose, nb_SessionClose, AUTO)
 
 
+PB_BIND(nb_SessionAttach, nb_SessionAttach, AUTO)
+
+
 PB_BIND(nb_Closing, nb_Closing, AUTO)
 
 
@@ -142,6 +145,12 @@ PB_BIND(nb_Data, nb_Data, AUTO)
 
 
 PB_BIND(nb_SocketClosed, nb_SocketClosed, AUTO)
+
+
+PB_BIND(nb_SocketChannel, nb_SocketChannel, AUTO)
+
+
+PB_BIND(nb_Channel, nb_Channel, AUTO)
 
 
 PB_BIND(nb_SocketOffer, nb_SocketOffer, AUTO)

@@ -159,6 +159,10 @@ typedef struct _nb_SessionClose {
     bool if_idle; /* ERR_NB_BUSY instead, if handles are open or bytes unflushed */
 } nb_SessionClose;
 
+typedef struct _nb_SessionAttach {
+    struct nb_slice token; /* of socket.channel */
+} nb_SessionAttach;
+
 typedef struct _nb_Closing {
     struct nb_slice reason; /* "shutdown", or "failure" of the control socket */
     bool has_deadline;
@@ -521,6 +525,17 @@ typedef struct _nb_SocketClosed {
     bool transferred; /* another session has adopted the socket, which lives on there; else absent */
 } nb_SocketClosed;
 
+typedef struct _nb_SocketChannel {
+    struct nb_slice via; /* "attach", the default: by a further connection to the broker; or "fd" (feature fds): by a descriptor */
+} nb_SocketChannel;
+
+/* How to get at the stream: one of the two. */
+typedef struct _nb_Channel {
+    struct nb_slice token; /* for session.attach, once; good as long as the socket is */
+    bool has_fd;
+    uint64_t fd; /* comes with this frame: the number of descriptors that the broker had sent before */
+} nb_Channel;
+
 typedef struct _nb_SocketOffer {
     bool has_ttl;
     uint32_t ttl; /* seconds, 1 to the limit offerTtl, the default */
@@ -748,6 +763,7 @@ extern "C" {
 #define nb_SessionInfo_init_default              {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Poll_init_default                     {false, 0, false, 0}
 #define nb_SessionClose_init_default             {false, 0}
+#define nb_SessionAttach_init_default            {{{NULL}, NULL}}
 #define nb_Closing_init_default                  {{{NULL}, NULL}, false, 0}
 #define nb_Error_init_default                    {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0, {{NULL}, NULL}}
 #define nb_CreateConnection_init_default         {false, nb_SocketCreate_init_default, false, nb_SocketConnect_init_default}
@@ -783,6 +799,8 @@ extern "C" {
 #define nb_ConnectionAttempt_init_default        {{{NULL}, NULL}, false, 0, false, 0, false, nb_Error_init_default}
 #define nb_Data_init_default                     {{{NULL}, NULL}}
 #define nb_SocketClosed_init_default             {false, 0, false, 0, false, 0, false, 0}
+#define nb_SocketChannel_init_default            {{{NULL}, NULL}}
+#define nb_Channel_init_default                  {{{NULL}, NULL}, false, 0}
 #define nb_SocketOffer_init_default              {false, 0, {{NULL}, NULL}}
 #define nb_SocketOffered_init_default            {{{NULL}, NULL}}
 #define nb_SocketAdopt_init_default              {{{NULL}, NULL}, false, 0, false, 0}
@@ -821,6 +839,7 @@ extern "C" {
 #define nb_SessionInfo_init_zero                 {false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0, false, 0}
 #define nb_Poll_init_zero                        {false, 0, false, 0}
 #define nb_SessionClose_init_zero                {false, 0}
+#define nb_SessionAttach_init_zero               {{{NULL}, NULL}}
 #define nb_Closing_init_zero                     {{{NULL}, NULL}, false, 0}
 #define nb_Error_init_zero                       {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0, {{NULL}, NULL}}
 #define nb_CreateConnection_init_zero            {false, nb_SocketCreate_init_zero, false, nb_SocketConnect_init_zero}
@@ -856,6 +875,8 @@ extern "C" {
 #define nb_ConnectionAttempt_init_zero           {{{NULL}, NULL}, false, 0, false, 0, false, nb_Error_init_zero}
 #define nb_Data_init_zero                        {{{NULL}, NULL}}
 #define nb_SocketClosed_init_zero                {false, 0, false, 0, false, 0, false, 0}
+#define nb_SocketChannel_init_zero               {{{NULL}, NULL}}
+#define nb_Channel_init_zero                     {{{NULL}, NULL}, false, 0}
 #define nb_SocketOffer_init_zero                 {false, 0, {{NULL}, NULL}}
 #define nb_SocketOffered_init_zero               {{{NULL}, NULL}}
 #define nb_SocketAdopt_init_zero                 {{{NULL}, NULL}, false, 0, false, 0}
@@ -942,6 +963,7 @@ extern "C" {
 #define nb_Poll_max_tag                          1
 #define nb_Poll_wait_tag                         2
 #define nb_SessionClose_if_idle_tag              1
+#define nb_SessionAttach_token_tag               1
 #define nb_Closing_reason_tag                    1
 #define nb_Closing_deadline_tag                  2
 #define nb_Error_code_tag                        1
@@ -1085,6 +1107,9 @@ extern "C" {
 #define nb_SocketClosed_bytes_read_tag           2
 #define nb_SocketClosed_bytes_written_tag        3
 #define nb_SocketClosed_transferred_tag          4
+#define nb_SocketChannel_via_tag                 1
+#define nb_Channel_token_tag                     1
+#define nb_Channel_fd_tag                        2
 #define nb_SocketOffer_ttl_tag                   1
 #define nb_SocketOffer_unshift_tag               2
 #define nb_SocketOffered_token_tag               1
@@ -1273,6 +1298,12 @@ X(a, STATIC,   OPTIONAL, UINT32,   wait,              2)
 X(a, STATIC,   OPTIONAL, BOOL,     if_idle,           1)
 #define nb_SessionClose_CALLBACK NULL
 #define nb_SessionClose_DEFAULT NULL
+
+#define nb_SessionAttach_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   token,             1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_SessionAttach_CALLBACK nb_slice_field
+#define nb_SessionAttach_DEFAULT NULL
 
 #define nb_Closing_FIELDLIST(X, a) \
 X(a, CALLBACK, OPTIONAL, STRING,   reason,            1) \
@@ -1586,6 +1617,19 @@ X(a, STATIC,   OPTIONAL, BOOL,     transferred,       4)
 #define nb_SocketClosed_CALLBACK NULL
 #define nb_SocketClosed_DEFAULT NULL
 
+#define nb_SocketChannel_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   via,               1)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_SocketChannel_CALLBACK nb_slice_field
+#define nb_SocketChannel_DEFAULT NULL
+
+#define nb_Channel_FIELDLIST(X, a) \
+X(a, CALLBACK, OPTIONAL, STRING,   token,             1) \
+X(a, STATIC,   OPTIONAL, UINT64,   fd,                2)
+extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
+#define nb_Channel_CALLBACK nb_slice_field
+#define nb_Channel_DEFAULT NULL
+
 #define nb_SocketOffer_FIELDLIST(X, a) \
 X(a, STATIC,   OPTIONAL, UINT32,   ttl,               1) \
 X(a, CALLBACK, OPTIONAL, BYTES,    unshift,           2)
@@ -1806,6 +1850,7 @@ extern const pb_msgdesc_t nb_Describe_msg;
 extern const pb_msgdesc_t nb_SessionInfo_msg;
 extern const pb_msgdesc_t nb_Poll_msg;
 extern const pb_msgdesc_t nb_SessionClose_msg;
+extern const pb_msgdesc_t nb_SessionAttach_msg;
 extern const pb_msgdesc_t nb_Closing_msg;
 extern const pb_msgdesc_t nb_Error_msg;
 extern const pb_msgdesc_t nb_CreateConnection_msg;
@@ -1841,6 +1886,8 @@ extern const pb_msgdesc_t nb_LookupAddress_msg;
 extern const pb_msgdesc_t nb_ConnectionAttempt_msg;
 extern const pb_msgdesc_t nb_Data_msg;
 extern const pb_msgdesc_t nb_SocketClosed_msg;
+extern const pb_msgdesc_t nb_SocketChannel_msg;
+extern const pb_msgdesc_t nb_Channel_msg;
 extern const pb_msgdesc_t nb_SocketOffer_msg;
 extern const pb_msgdesc_t nb_SocketOffered_msg;
 extern const pb_msgdesc_t nb_SocketAdopt_msg;
@@ -1881,6 +1928,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_SessionInfo_fields &nb_SessionInfo_msg
 #define nb_Poll_fields &nb_Poll_msg
 #define nb_SessionClose_fields &nb_SessionClose_msg
+#define nb_SessionAttach_fields &nb_SessionAttach_msg
 #define nb_Closing_fields &nb_Closing_msg
 #define nb_Error_fields &nb_Error_msg
 #define nb_CreateConnection_fields &nb_CreateConnection_msg
@@ -1916,6 +1964,8 @@ extern const pb_msgdesc_t nb_Match_msg;
 #define nb_ConnectionAttempt_fields &nb_ConnectionAttempt_msg
 #define nb_Data_fields &nb_Data_msg
 #define nb_SocketClosed_fields &nb_SocketClosed_msg
+#define nb_SocketChannel_fields &nb_SocketChannel_msg
+#define nb_Channel_fields &nb_Channel_msg
 #define nb_SocketOffer_fields &nb_SocketOffer_msg
 #define nb_SocketOffered_fields &nb_SocketOffered_msg
 #define nb_SocketAdopt_fields &nb_SocketAdopt_msg
@@ -1950,6 +2000,7 @@ extern const pb_msgdesc_t nb_Match_msg;
 /* nb_Hello_size depends on runtime parameters */
 /* nb_Welcome_size depends on runtime parameters */
 /* nb_Describe_size depends on runtime parameters */
+/* nb_SessionAttach_size depends on runtime parameters */
 /* nb_Closing_size depends on runtime parameters */
 /* nb_Error_size depends on runtime parameters */
 /* nb_CreateConnection_size depends on runtime parameters */
@@ -1971,6 +2022,8 @@ extern const pb_msgdesc_t nb_Match_msg;
 /* nb_LookupAddress_size depends on runtime parameters */
 /* nb_ConnectionAttempt_size depends on runtime parameters */
 /* nb_Data_size depends on runtime parameters */
+/* nb_SocketChannel_size depends on runtime parameters */
+/* nb_Channel_size depends on runtime parameters */
 /* nb_SocketOffer_size depends on runtime parameters */
 /* nb_SocketOffered_size depends on runtime parameters */
 /* nb_SocketAdopt_size depends on runtime parameters */

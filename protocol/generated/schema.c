@@ -172,6 +172,17 @@ const struct nb_shape nb_shape_SessionClose = {
     .field_count = 1,
 };
 
+static const struct nb_field fields_of_SessionAttach[] = {
+    {.name = "token", .label = "token", .name_length = 5, .type = NB_FIELD_TEXT, .offset = OFFSET(SessionAttach, token), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_SessionAttach = {
+    .name = "SessionAttach",
+    .fields = fields_of_SessionAttach,
+    .size = sizeof(nb_SessionAttach),
+    .field_count = 1,
+};
+
 static const struct nb_field fields_of_Closing[] = {
     {.name = "reason", .label = "reason", .name_length = 6, .type = NB_FIELD_STRING, .offset = OFFSET(Closing, reason), .has_offset = NB_NO_HAS},
     {.name = "deadline", .label = "deadline", .name_length = 8, .type = NB_FIELD_UINT32, .offset = OFFSET(Closing, deadline), .has_offset = OFFSET(Closing, has_deadline)},
@@ -716,6 +727,29 @@ const struct nb_shape nb_shape_SocketClosed = {
     .field_count = 4,
 };
 
+static const struct nb_field fields_of_SocketChannel[] = {
+    {.name = "via", .label = "via", .name_length = 3, .type = NB_FIELD_STRING, .offset = OFFSET(SocketChannel, via), .has_offset = NB_NO_HAS},
+};
+
+const struct nb_shape nb_shape_SocketChannel = {
+    .name = "SocketChannel",
+    .fields = fields_of_SocketChannel,
+    .size = sizeof(nb_SocketChannel),
+    .field_count = 1,
+};
+
+static const struct nb_field fields_of_Channel[] = {
+    {.name = "token", .label = "token", .name_length = 5, .type = NB_FIELD_STRING, .offset = OFFSET(Channel, token), .has_offset = NB_NO_HAS},
+    {.name = "fd", .label = "fd", .name_length = 2, .type = NB_FIELD_UINT64, .offset = OFFSET(Channel, fd), .has_offset = OFFSET(Channel, has_fd)},
+};
+
+const struct nb_shape nb_shape_Channel = {
+    .name = "Channel",
+    .fields = fields_of_Channel,
+    .size = sizeof(nb_Channel),
+    .field_count = 2,
+};
+
 static const struct nb_field fields_of_SocketOffer[] = {
     {.name = "ttl", .label = "ttl", .name_length = 3, .type = NB_FIELD_UINT32, .offset = OFFSET(SocketOffer, ttl), .has_offset = OFFSET(SocketOffer, has_ttl)},
     {.name = "unshift", .label = "unshift", .name_length = 7, .type = NB_FIELD_PAYLOAD, .offset = OFFSET(SocketOffer, unshift), .has_offset = NB_NO_HAS},
@@ -1123,62 +1157,64 @@ const struct nb_method nb_methods[] = {
     {.name = "session.info", .name_length = 12, .number = 4, .index = 3, .target = NB_TARGET_SESSION, .params = &nb_shape_Nothing, .result = &nb_shape_SessionInfo},
     {.name = "session.poll", .name_length = 12, .number = 5, .index = 4, .target = NB_TARGET_SESSION, .params = &nb_shape_Poll, .result = &nb_shape_Any},
     {.name = "session.close", .name_length = 13, .number = 6, .index = 5, .target = NB_TARGET_SESSION, .params = &nb_shape_SessionClose, .result = &nb_shape_Nothing},
-    {.name = "net.createConnection", .name_length = 20, .number = 16, .index = 6, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_CreateConnection, .result = &nb_shape_Connected},
-    {.name = "net.isIP", .name_length = 8, .number = 17, .index = 7, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_IpVersion},
-    {.name = "net.isIPv4", .name_length = 10, .number = 18, .index = 8, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_Boolean},
-    {.name = "net.isIPv6", .name_length = 10, .number = 19, .index = 9, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_Boolean},
-    {.name = "net.socketAddress", .name_length = 17, .number = 20, .index = 10, .target = NB_TARGET_SESSION, .params = &nb_shape_SocketAddress, .result = &nb_shape_SocketAddress},
-    {.name = "socket.create", .name_length = 13, .number = 32, .index = 11, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_SocketCreate, .result = &nb_shape_Created},
-    {.name = "socket.bind", .name_length = 11, .number = 58, .index = 12, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketBind, .result = &nb_shape_Address},
-    {.name = "socket.connect", .name_length = 14, .number = 33, .index = 13, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketConnect, .result = &nb_shape_Endpoints},
-    {.name = "socket.write", .name_length = 12, .number = 34, .index = 14, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Written},
-    {.name = "socket.end", .name_length = 10, .number = 35, .index = 15, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Nothing},
-    {.name = "socket.destroy", .name_length = 14, .number = 36, .index = 16, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketDestroy, .result = &nb_shape_Nothing},
-    {.name = "socket.resetAndDestroy", .name_length = 22, .number = 37, .index = 17, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.pause", .name_length = 12, .number = 38, .index = 18, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.resume", .name_length = 13, .number = 39, .index = 19, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.credit", .name_length = 13, .number = 40, .index = 20, .hot = true, .feature = "flow", .target = NB_TARGET_SOCKET, .params = &nb_shape_Credit, .result = &nb_shape_Nothing},
-    {.name = "socket.setEncoding", .name_length = 18, .number = 41, .index = 21, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetEncoding, .result = &nb_shape_Nothing},
-    {.name = "socket.setKeepAlive", .name_length = 19, .number = 42, .index = 22, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetKeepAlive, .result = &nb_shape_Nothing},
-    {.name = "socket.setNoDelay", .name_length = 17, .number = 43, .index = 23, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetNoDelay, .result = &nb_shape_Nothing},
-    {.name = "socket.setTimeout", .name_length = 17, .number = 44, .index = 24, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTimeout, .result = &nb_shape_Nothing},
-    {.name = "socket.setTypeOfService", .name_length = 23, .number = 61, .index = 25, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTypeOfService, .result = &nb_shape_Nothing},
-    {.name = "socket.getTypeOfService", .name_length = 23, .number = 62, .index = 26, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_TypeOfService},
-    {.name = "socket.setOptions", .name_length = 17, .number = 59, .index = 27, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketOptions, .result = &nb_shape_Nothing},
-    {.name = "socket.getOptions", .name_length = 17, .number = 60, .index = 28, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketOptions},
-    {.name = "socket.ref", .name_length = 10, .number = 45, .index = 29, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.unref", .name_length = 12, .number = 46, .index = 30, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "socket.address", .name_length = 14, .number = 47, .index = 31, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "socket.info", .name_length = 11, .number = 48, .index = 32, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
-    {.name = "socket.lookupResult", .name_length = 19, .number = 49, .index = 33, .target = NB_TARGET_SOCKET, .params = &nb_shape_LookupResult, .result = &nb_shape_Nothing},
-    {.name = "socket.offer", .name_length = 12, .number = 52, .index = 34, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketOffer, .result = &nb_shape_SocketOffered},
-    {.name = "socket.adopt", .name_length = 12, .number = 53, .index = 35, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_SocketAdopt, .result = &nb_shape_SocketAdopted},
-    {.name = "socket.release", .name_length = 14, .number = 54, .index = 36, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.create", .name_length = 13, .number = 64, .index = 37, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
-    {.name = "server.listen", .name_length = 13, .number = 65, .index = 38, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
-    {.name = "server.close", .name_length = 12, .number = 66, .index = 39, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.address", .name_length = 14, .number = 67, .index = 40, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
-    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 41, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
-    {.name = "server.set", .name_length = 10, .number = 69, .index = 42, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
-    {.name = "server.ref", .name_length = 10, .number = 70, .index = 43, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.unref", .name_length = 12, .number = 71, .index = 44, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "server.info", .name_length = 11, .number = 72, .index = 45, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
-    {.name = "server.release", .name_length = 14, .number = 73, .index = 46, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 47, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
-    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 48, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 49, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
-    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
-    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
-    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
-    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 53, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 54, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
-    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 55, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
-    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 56, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
-    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 57, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
-    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 58, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
-    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 59, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
-    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 60, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
-    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 61, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
+    {.name = "session.attach", .name_length = 14, .number = 9, .index = 6, .early = true, .target = NB_TARGET_SESSION, .params = &nb_shape_SessionAttach, .result = &nb_shape_Nothing},
+    {.name = "net.createConnection", .name_length = 20, .number = 16, .index = 7, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_CreateConnection, .result = &nb_shape_Connected},
+    {.name = "net.isIP", .name_length = 8, .number = 17, .index = 8, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_IpVersion},
+    {.name = "net.isIPv4", .name_length = 10, .number = 18, .index = 9, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_Boolean},
+    {.name = "net.isIPv6", .name_length = 10, .number = 19, .index = 10, .target = NB_TARGET_SESSION, .params = &nb_shape_IpText, .result = &nb_shape_Boolean},
+    {.name = "net.socketAddress", .name_length = 17, .number = 20, .index = 11, .target = NB_TARGET_SESSION, .params = &nb_shape_SocketAddress, .result = &nb_shape_SocketAddress},
+    {.name = "socket.create", .name_length = 13, .number = 32, .index = 12, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_SocketCreate, .result = &nb_shape_Created},
+    {.name = "socket.bind", .name_length = 11, .number = 58, .index = 13, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketBind, .result = &nb_shape_Address},
+    {.name = "socket.connect", .name_length = 14, .number = 33, .index = 14, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketConnect, .result = &nb_shape_Endpoints},
+    {.name = "socket.write", .name_length = 12, .number = 34, .index = 15, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Written},
+    {.name = "socket.end", .name_length = 10, .number = 35, .index = 16, .hot = true, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketWrite, .result = &nb_shape_Nothing},
+    {.name = "socket.destroy", .name_length = 14, .number = 36, .index = 17, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketDestroy, .result = &nb_shape_Nothing},
+    {.name = "socket.resetAndDestroy", .name_length = 22, .number = 37, .index = 18, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.pause", .name_length = 12, .number = 38, .index = 19, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.resume", .name_length = 13, .number = 39, .index = 20, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.credit", .name_length = 13, .number = 40, .index = 21, .hot = true, .feature = "flow", .target = NB_TARGET_SOCKET, .params = &nb_shape_Credit, .result = &nb_shape_Nothing},
+    {.name = "socket.setEncoding", .name_length = 18, .number = 41, .index = 22, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetEncoding, .result = &nb_shape_Nothing},
+    {.name = "socket.setKeepAlive", .name_length = 19, .number = 42, .index = 23, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetKeepAlive, .result = &nb_shape_Nothing},
+    {.name = "socket.setNoDelay", .name_length = 17, .number = 43, .index = 24, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetNoDelay, .result = &nb_shape_Nothing},
+    {.name = "socket.setTimeout", .name_length = 17, .number = 44, .index = 25, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTimeout, .result = &nb_shape_Nothing},
+    {.name = "socket.setTypeOfService", .name_length = 23, .number = 61, .index = 26, .target = NB_TARGET_SOCKET, .params = &nb_shape_SetTypeOfService, .result = &nb_shape_Nothing},
+    {.name = "socket.getTypeOfService", .name_length = 23, .number = 62, .index = 27, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_TypeOfService},
+    {.name = "socket.setOptions", .name_length = 17, .number = 59, .index = 28, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketOptions, .result = &nb_shape_Nothing},
+    {.name = "socket.getOptions", .name_length = 17, .number = 60, .index = 29, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketOptions},
+    {.name = "socket.ref", .name_length = 10, .number = 45, .index = 30, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.unref", .name_length = 12, .number = 46, .index = 31, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "socket.address", .name_length = 14, .number = 47, .index = 32, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "socket.info", .name_length = 11, .number = 48, .index = 33, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_SocketInfo},
+    {.name = "socket.lookupResult", .name_length = 19, .number = 49, .index = 34, .target = NB_TARGET_SOCKET, .params = &nb_shape_LookupResult, .result = &nb_shape_Nothing},
+    {.name = "socket.offer", .name_length = 12, .number = 52, .index = 35, .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketOffer, .result = &nb_shape_SocketOffered},
+    {.name = "socket.adopt", .name_length = 12, .number = 53, .index = 36, .target = NB_TARGET_NEW_SOCKET, .params = &nb_shape_SocketAdopt, .result = &nb_shape_SocketAdopted},
+    {.name = "socket.channel", .name_length = 14, .number = 50, .index = 37, .feature = "channel", .target = NB_TARGET_SOCKET, .params = &nb_shape_SocketChannel, .result = &nb_shape_Channel},
+    {.name = "socket.release", .name_length = 14, .number = 54, .index = 38, .target = NB_TARGET_SOCKET, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.create", .name_length = 13, .number = 64, .index = 39, .target = NB_TARGET_NEW_SERVER, .params = &nb_shape_ServerCreate, .result = &nb_shape_Created},
+    {.name = "server.listen", .name_length = 13, .number = 65, .index = 40, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerListen, .result = &nb_shape_Address},
+    {.name = "server.close", .name_length = 12, .number = 66, .index = 41, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.address", .name_length = 14, .number = 67, .index = 42, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Address},
+    {.name = "server.getConnections", .name_length = 21, .number = 68, .index = 43, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Connections},
+    {.name = "server.set", .name_length = 10, .number = 69, .index = 44, .target = NB_TARGET_SERVER, .params = &nb_shape_ServerSet, .result = &nb_shape_Nothing},
+    {.name = "server.ref", .name_length = 10, .number = 70, .index = 45, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.unref", .name_length = 12, .number = 71, .index = 46, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "server.info", .name_length = 11, .number = 72, .index = 47, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_ServerInfo},
+    {.name = "server.release", .name_length = 14, .number = 73, .index = 48, .target = NB_TARGET_SERVER, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.create", .name_length = 16, .number = 80, .index = 49, .target = NB_TARGET_NEW_BLOCK_LIST, .params = &nb_shape_BlockListCreate, .result = &nb_shape_Created},
+    {.name = "blockList.addAddress", .name_length = 20, .number = 81, .index = 50, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRange", .name_length = 18, .number = 82, .index = 51, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRange, .result = &nb_shape_Nothing},
+    {.name = "blockList.addSubnet", .name_length = 19, .number = 83, .index = 52, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListSubnet, .result = &nb_shape_Nothing},
+    {.name = "blockList.check", .name_length = 15, .number = 84, .index = 53, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Boolean},
+    {.name = "blockList.rules", .name_length = 15, .number = 85, .index = 54, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Rules},
+    {.name = "blockList.release", .name_length = 17, .number = 86, .index = 55, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.addRules", .name_length = 18, .number = 87, .index = 56, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRules, .result = &nb_shape_Nothing},
+    {.name = "blockList.load", .name_length = 14, .number = 88, .index = 57, .hot = true, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListLoad, .result = &nb_shape_Nothing},
+    {.name = "blockList.removeRule", .name_length = 20, .number = 89, .index = 58, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListRule, .result = &nb_shape_Boolean},
+    {.name = "blockList.clear", .name_length = 15, .number = 90, .index = 59, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Nothing},
+    {.name = "blockList.size", .name_length = 14, .number = 91, .index = 60, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_Nothing, .result = &nb_shape_Count},
+    {.name = "blockList.checkMany", .name_length = 19, .number = 92, .index = 61, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddresses, .result = &nb_shape_Booleans},
+    {.name = "blockList.match", .name_length = 15, .number = 93, .index = 62, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListAddress, .result = &nb_shape_Match},
+    {.name = "blockList.hits", .name_length = 14, .number = 94, .index = 63, .target = NB_TARGET_BLOCK_LIST, .params = &nb_shape_BlockListPart, .result = &nb_shape_Hits},
 };
 
 const struct nb_event nb_events[] = {
@@ -1212,70 +1248,72 @@ static const struct {
     uint8_t length;
     uint8_t index;
 } names[1024] = {
-    [15] = {"blockList.addAddress", 20, 48},
-    [28] = {"socket.getTypeOfService", 23, 26},
-    [42] = {"socket.adopt", 12, 35},
+    [15] = {"blockList.addAddress", 20, 50},
+    [28] = {"socket.getTypeOfService", 23, 27},
+    [42] = {"socket.adopt", 12, 36},
     [79] = {"session.describe", 16, 1},
-    [98] = {"server.create", 13, 37},
-    [120] = {"socket.destroy", 14, 16},
-    [186] = {"socket.offer", 12, 34},
-    [195] = {"socket.release", 14, 36},
-    [202] = {"blockList.addRules", 18, 54},
-    [216] = {"server.info", 11, 45},
-    [220] = {"blockList.rules", 15, 52},
-    [230] = {"socket.getOptions", 17, 28},
-    [238] = {"server.close", 12, 39},
+    [98] = {"server.create", 13, 39},
+    [120] = {"socket.destroy", 14, 17},
+    [186] = {"socket.offer", 12, 35},
+    [195] = {"socket.release", 14, 38},
+    [199] = {"socket.channel", 14, 37},
+    [202] = {"blockList.addRules", 18, 56},
+    [216] = {"server.info", 11, 47},
+    [220] = {"blockList.rules", 15, 54},
+    [230] = {"socket.getOptions", 17, 29},
+    [238] = {"server.close", 12, 41},
     [240] = {"session.hello", 13, 0},
-    [314] = {"blockList.create", 16, 47},
-    [319] = {"server.address", 14, 40},
-    [330] = {"socket.create", 13, 11},
-    [338] = {"net.connect", 11, 6},
-    [352] = {"socket.resetAndDestroy", 22, 17},
-    [353] = {"socket.credit", 13, 20},
-    [391] = {"server.ref", 10, 43},
-    [399] = {"server.set", 10, 42},
-    [403] = {"socket.resume", 13, 19},
-    [422] = {"socket.lookupResult", 19, 33},
-    [459] = {"blockList.addSubnet", 19, 50},
-    [518] = {"socket.setNoDelay", 17, 23},
-    [542] = {"net.createServer", 16, 37},
-    [549] = {"socket.end", 10, 15},
-    [571] = {"blockList.match", 15, 60},
-    [602] = {"blockList.removeRule", 20, 56},
-    [613] = {"blockList.checkMany", 19, 59},
-    [641] = {"socket.setOptions", 17, 27},
-    [646] = {"net.isIP", 8, 7},
-    [658] = {"socket.ref", 10, 29},
-    [672] = {"socket.setEncoding", 18, 21},
-    [680] = {"server.unref", 12, 44},
-    [682] = {"blockList.release", 17, 53},
-    [703] = {"socket.setKeepAlive", 19, 22},
-    [710] = {"server.release", 14, 46},
-    [729] = {"blockList.hits", 14, 61},
-    [747] = {"blockList.size", 14, 58},
-    [749] = {"blockList.addRange", 18, 49},
-    [751] = {"socket.setTimeout", 17, 24},
-    [759] = {"net.isIPv4", 10, 8},
-    [760] = {"net.isIPv6", 10, 9},
+    [314] = {"blockList.create", 16, 49},
+    [319] = {"server.address", 14, 42},
+    [330] = {"socket.create", 13, 12},
+    [338] = {"net.connect", 11, 7},
+    [352] = {"socket.resetAndDestroy", 22, 18},
+    [353] = {"socket.credit", 13, 21},
+    [391] = {"server.ref", 10, 45},
+    [399] = {"server.set", 10, 44},
+    [403] = {"socket.resume", 13, 20},
+    [422] = {"socket.lookupResult", 19, 34},
+    [459] = {"blockList.addSubnet", 19, 52},
+    [512] = {"session.attach", 14, 6},
+    [518] = {"socket.setNoDelay", 17, 24},
+    [542] = {"net.createServer", 16, 39},
+    [549] = {"socket.end", 10, 16},
+    [571] = {"blockList.match", 15, 62},
+    [602] = {"blockList.removeRule", 20, 58},
+    [613] = {"blockList.checkMany", 19, 61},
+    [641] = {"socket.setOptions", 17, 28},
+    [646] = {"net.isIP", 8, 8},
+    [658] = {"socket.ref", 10, 30},
+    [672] = {"socket.setEncoding", 18, 22},
+    [680] = {"server.unref", 12, 46},
+    [682] = {"blockList.release", 17, 55},
+    [703] = {"socket.setKeepAlive", 19, 23},
+    [710] = {"server.release", 14, 48},
+    [729] = {"blockList.hits", 14, 63},
+    [747] = {"blockList.size", 14, 60},
+    [749] = {"blockList.addRange", 18, 51},
+    [751] = {"socket.setTimeout", 17, 25},
+    [759] = {"net.isIPv4", 10, 9},
+    [760] = {"net.isIPv6", 10, 10},
     [767] = {"session.ping", 12, 2},
-    [780] = {"socket.unref", 12, 30},
-    [816] = {"socket.connect", 14, 13},
+    [780] = {"socket.unref", 12, 31},
+    [816] = {"socket.connect", 14, 14},
     [817] = {"session.poll", 12, 4},
-    [821] = {"server.getConnections", 21, 41},
-    [826] = {"net.socketAddress", 17, 10},
-    [828] = {"socket.address", 14, 31},
-    [840] = {"socket.info", 11, 32},
-    [874] = {"blockList.load", 14, 55},
-    [882] = {"socket.bind", 11, 12},
+    [821] = {"server.getConnections", 21, 43},
+    [826] = {"net.socketAddress", 17, 11},
+    [828] = {"socket.address", 14, 32},
+    [840] = {"socket.info", 11, 33},
+    [874] = {"blockList.load", 14, 57},
+    [882] = {"socket.bind", 11, 13},
     [890] = {"session.info", 12, 3},
-    [892] = {"server.listen", 13, 38},
-    [894] = {"blockList.check", 15, 51},
-    [904] = {"socket.write", 12, 14},
-    [937] = {"socket.setTypeOfService", 23, 25},
-    [938] = {"net.createConnection", 20, 6},
+    [892] = {"server.listen", 13, 40},
+    [894] = {"blockList.check", 15, 53},
+    [904] = {"socket.write", 12, 15},
+    [937] = {"socket.setTypeOfService", 23, 26},
+    [938] = {"net.createConnection", 20, 7},
     [963] = {"session.close", 13, 5},
-    [993] = {"blockList.clear", 15, 57},
-    [1010] = {"socket.pause", 12, 18},
+    [993] = {"blockList.clear", 15, 59},
+    [1010] = {"socket.pause", 12, 19},
 };
 
 const struct nb_method *nb_method_find(struct nb_slice name)
@@ -1293,13 +1331,14 @@ const struct nb_method *nb_method_find(struct nb_slice name)
 }
 
 const struct nb_slice nb_description = SLICE(
-    "\206\250protocol\001\247methods\334\000>\207"
+    "\206\250protocol\001\247methods\334\000@\207"
     "\244name\255session.hello\246number\001\245since\001\245prose\331JAgrees on version, features and limits. Optional; only as the first frame.\246target\247session\246params\245Hello\246result\247Welcome\207"
     "\244name\260session.describe\246number\002\245since\001\245prose\331\077The whole schema, for tools and clients without generated code.\246target\247session\246params\250Describe\246result\243Any\207"
     "\244name\254session.ping\246number\003\245since\001\245prose\331RAnswers with its body, {} without one, after every earlier frame has been started.\246target\247session\246params\243Any\246result\243Any\207"
     "\244name\254session.info\246number\004\245since\001\245prose\331,What the session holds and what waits in it.\246target\247session\246params\247Nothing\246result\253SessionInfo\207"
     "\244name\254session.poll\246number\005\245since\001\245prose\331CFetches held events; only in sessions that asked for events \042poll\042.\246target\247session\246params\244Poll\246result\243Any\207"
-    "\244name\255session.close\246number\006\245since\001\245prose\331VEnds the session, as the end of its connection does; first answers what is still open.\246target\247session\246params\254SessionClose\246result\247Nothing\210"
+    "\244name\255session.close\246number\006\245since\001\245prose\331VEnds the session, as the end of its connection does; first answers what is still open.\246target\247session\246params\254SessionClose\246result\247Nothing\207"
+    "\244name\256session.attach\246number\011\245since\001\245prose\331\213Makes the connection a channel: behind the answer it carries the bytes of a socket, both ways. Only as the first frame, and it is the last.\246target\247session\246params\255SessionAttach\246result\247Nothing\210"
     "\244name\264net.createConnection\246number\020\245since\001\245prose\331!Creates a socket and connects it.\245alias\253net.connect\246target\251newSocket\246params\260CreateConnection\246result\251Connected\207"
     "\244name\250net.isIP\246number\021\245since\001\245prose\331-4 or 6 for the text of an IP address, else 0.\246target\247session\246params\246IpText\246result\251IpVersion\207"
     "\244name\252net.isIPv4\246number\022\245since\001\245prose\331OWhether the text is an IPv4 address: four decimal parts without leading zeroes.\246target\247session\246params\246IpText\246result\247Boolean\207"
@@ -1329,7 +1368,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\253socket.info\246number0\245since\001\245prose\331-Everything there is to know about the socket.\246target\246socket\246params\247Nothing\246result\252SocketInfo\207"
     "\244name\263socket.lookupResult\246number1\245since\001\245prose\331dAnswers a lookupRequest. An address that is none ends the attempt, as in Node: lookup, error, close.\246target\246socket\246params\254LookupResult\246result\247Nothing\207"
     "\244name\254socket.offer\246number4\245since\001\245prose\331zFreezes the socket, and offers it to the sessions of the same uid with all that is still to be written. A fence, as pause.\246target\246socket\246params\253SocketOffer\246result\255SocketOffered\207"
-    "\244name\254socket.adopt\246number5\245since\001\245prose\331oTakes over a socket that is on offer: from here on it is this session's, with no byte lost in either direction.\246target\251newSocket\246params\253SocketAdopt\246result\255SocketAdopted\207"
+    "\244name\254socket.adopt\246number5\245since\001\245prose\331oTakes over a socket that is on offer: from here on it is this session's, with no byte lost in either direction.\246target\251newSocket\246params\253SocketAdopt\246result\255SocketAdopted\210"
+    "\244name\256socket.channel\246number2\245since\001\245prose\331lFrom now on the socket's bytes go through a Unix stream of their own, not through frames. A fence, as pause.\247feature\247channel\246target\246socket\246params\255SocketChannel\246result\247Channel\207"
     "\244name\256socket.release\246number6\245since\001\245prose\331CEnds the id of a closed socket; needed only with autoRelease false.\246target\246socket\246params\247Nothing\246result\247Nothing\210"
     "\244name\255server.create\246number@\245since\001\245prose\331YMakes a server that does not listen yet. The options hold for each connection it accepts.\245alias\260net.createServer\246target\251newServer\246params\254ServerCreate\246result\247Created\207"
     "\244name\255server.listen\246numberA\245since\001\245prose\331\177Listens on a port, a Unix path or a socket that is there; answers with the address. None given: a port that the system chooses.\246target\246server\246params\254ServerListen\246result\247Address\207"
@@ -1378,7 +1418,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\261server.connection\246number\314\301\245since\001\245prose\3315A connection was accepted: a new socket, its id even.\244body\260ServerConnection\205"
     "\244name\253server.drop\246number\314\302\245since\001\245prose\331jA connection was closed at once: its address is blocked, or maxConnections was reached. {} on a Unix path.\244body\252ServerDrop\205"
     "\244name\254server.error\246number\314\303\245since\001\245prose\331qListening or accepting failed. The server lives on; behind a failure of accept it is closed and may listen again.\244body\245Error\205"
-    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000I\203"
+    "\244name\254server.close\246number\314\304\245since\001\245prose\3311The server is closed, its connections have ended.\244body\247Nothing\245types\334\000L\203"
     "\244name\247Nothing\245prose\240\246fields\220\204"
     "\244name\243Any\245prose\331^Any one value. Given back with the same meaning, not byte for byte: see What the broker sends.\246fields\221\203"
     "\244name\245value\244type\243any\245prose\243any\244bare\303\204"
@@ -1448,6 +1488,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\244wait\244type\246uint32\245prose\3317milliseconds to wait for the first, 0..60000; default 0\203"
     "\244name\254SessionClose\245prose\240\246fields\221\203"
     "\244name\246ifIdle\244type\244bool\245prose\331;ERR_NB_BUSY instead, if handles are open or bytes unflushed\203"
+    "\244name\255SessionAttach\245prose\240\246fields\221\203"
+    "\244name\245token\244type\246string\245prose\261of socket.channel\203"
     "\244name\247Closing\245prose\240\246fields\222\203"
     "\244name\246reason\244type\246string\245prose\331.\042shutdown\042, or \042failure\042 of the control socket\203"
     "\244name\250deadline\244type\246uint32\245prose\3313milliseconds until the broker ends, whoever is left\203"
@@ -1663,6 +1705,11 @@ const struct nb_slice nb_description = SLICE(
     "\244name\251bytesRead\244type\246uint53\245prose\271from the peer, all in all\203"
     "\244name\254bytesWritten\244type\246uint53\245prose\331&by the client, sent or not, as in Node\203"
     "\244name\253transferred\244type\244bool\245prose\331Ianother session has adopted the socket, which lives on there; else absent\203"
+    "\244name\255SocketChannel\245prose\240\246fields\221\203"
+    "\244name\243via\244type\246string\245prose\331d\042attach\042, the default: by a further connection to the broker; or \042fd\042 (feature fds): by a descriptor\203"
+    "\244name\247Channel\245prose\331)How to get at the stream: one of the two.\246fields\222\203"
+    "\244name\245token\244type\246string\245prose\3317for session.attach, once; good as long as the socket is\203"
+    "\244name\242fd\244type\242fd\245prose\331Pcomes with this frame: the number of descriptors that the broker had sent before\203"
     "\244name\253SocketOffer\245prose\240\246fields\222\203"
     "\244name\243ttl\244type\246uint32\245prose\331-seconds, 1 to the limit offerTtl, the default\203"
     "\244name\247unshift\244type\247payload\245prose\331`what came last as data, not more: handed to the adopter as its first data; at most maxText bytes\203"

@@ -14,6 +14,7 @@ enum nb_method_index {
     NB_METHOD_SESSION_INFO,
     NB_METHOD_SESSION_POLL,
     NB_METHOD_SESSION_CLOSE,
+    NB_METHOD_SESSION_ATTACH,
     NB_METHOD_NET_CREATE_CONNECTION,
     NB_METHOD_NET_IS_IP,
     NB_METHOD_NET_IS_IPV4,
@@ -44,6 +45,7 @@ enum nb_method_index {
     NB_METHOD_SOCKET_LOOKUP_RESULT,
     NB_METHOD_SOCKET_OFFER,
     NB_METHOD_SOCKET_ADOPT,
+    NB_METHOD_SOCKET_CHANNEL,
     NB_METHOD_SOCKET_RELEASE,
     NB_METHOD_SERVER_CREATE,
     NB_METHOD_SERVER_LISTEN,
@@ -107,6 +109,7 @@ union nb_params {
     nb_Nothing nothing;
     nb_Poll poll;
     nb_SessionClose session_close;
+    nb_SessionAttach session_attach;
     nb_CreateConnection create_connection;
     nb_IpText ip_text;
     nb_SocketAddress socket_address;
@@ -125,6 +128,7 @@ union nb_params {
     nb_LookupResult lookup_result;
     nb_SocketOffer socket_offer;
     nb_SocketAdopt socket_adopt;
+    nb_SocketChannel socket_channel;
     nb_ServerCreate server_create;
     nb_ServerListen server_listen;
     nb_ServerSet server_set;
@@ -157,6 +161,7 @@ union nb_result {
     nb_SocketInfo socket_info;
     nb_SocketOffered socket_offered;
     nb_SocketAdopted socket_adopted;
+    nb_Channel channel;
     nb_Connections connections;
     nb_ServerInfo server_info;
     nb_Rules rules;
@@ -193,6 +198,7 @@ extern const struct nb_shape nb_shape_Describe;
 extern const struct nb_shape nb_shape_SessionInfo;
 extern const struct nb_shape nb_shape_Poll;
 extern const struct nb_shape nb_shape_SessionClose;
+extern const struct nb_shape nb_shape_SessionAttach;
 extern const struct nb_shape nb_shape_Closing;
 extern const struct nb_shape nb_shape_Error;
 extern const struct nb_shape nb_shape_OnRead;
@@ -228,6 +234,8 @@ extern const struct nb_shape nb_shape_LookupAddress;
 extern const struct nb_shape nb_shape_ConnectionAttempt;
 extern const struct nb_shape nb_shape_Data;
 extern const struct nb_shape nb_shape_SocketClosed;
+extern const struct nb_shape nb_shape_SocketChannel;
+extern const struct nb_shape nb_shape_Channel;
 extern const struct nb_shape nb_shape_SocketOffer;
 extern const struct nb_shape nb_shape_SocketOffered;
 extern const struct nb_shape nb_shape_SocketAdopt;

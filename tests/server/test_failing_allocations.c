@@ -368,12 +368,16 @@ static void talk_of_windows(void)
     hear("end");
 }
 
+static void take_token(char ret_token[33])
+{
+    const char *at = strstr(client.text, "'token':'");
+    snprintf(ret_token, 33, "%s", at ? at + strlen("'token':'") : "");
+}
+
 static void adopt(uint32_t number)
 {
-    char frame[128], token[33] = "";
-    const char *at = strstr(client.text, "'token':'");
-    if (at)
-        snprintf(token, sizeof token, "%s", at + strlen("'token':'"));
+    char frame[128], token[33];
+    take_token(token);
     snprintf(frame, sizeof frame, "[0,20,'socket.adopt',[%u,{'token':'%s'}]]", (unsigned)number, token);
     say(frame);
 }
@@ -397,6 +401,47 @@ static void talk_of_transfers(void)
     ask("[0,4,'socket.offer',[3]]", "[1,4,nil,{'token':'*'}]");
     ask("[0,5,'socket.destroy',[3]]", "[2,'socket.close',[3,{'hadError':false,*");
     hear("[1,5,nil,{}]");
+    if (peer >= 0)
+        close(peer);
+    close(listener);
+}
+
+/* A further connection becomes the channel, and says something; -1: it was refused, or had no memory. */
+static int attach(void)
+{
+    struct client other;
+    char token[33];
+    take_token(token);
+    client_open(&other);
+    client_send(&other, "[0,1,'session.attach',[0,{'token':'%s'}]]", token);
+    client_receive(&other);
+    is_over = is_over || !text_matches(other.text, "[1,1,nil,{}]");
+    int fd = dup(other.fd);
+    client_close(&other);
+    return fd;
+}
+
+/* A socket whose bytes go through a stream, which is there once by a token, once by a descriptor. */
+static void talk_of_channels(void)
+{
+    uint16_t port;
+    int listener = peer_listen(&port), peer = -1, stream = -1;
+    ask("[0,1,'session.hello',[0,{'features':['channel','fds']}]]", "[1,1,nil,*");
+    is_over = is_over || !strstr(client.text, "'fds'");
+    ask_with("[0,2,'net.createConnection',[1,{'port':%u,'host':'127.0.0.1'}]]", port, "[1,2,nil,{'id':1,*");
+    peer = is_over ? -1 : peer_accept(broker_loop, listener);
+    ask("[0,3,'socket.write',[1,'by frame, ']]", "[1,3,nil,{'bytesWritten':10}]");
+    ask("[0,4,'socket.channel',[1]]", "[1,4,nil,{'token':'*'}]");
+    stream = is_over ? -1 : attach();
+    if (stream >= 0 && !is_over)
+        ck_assert_int_eq(send(stream, "by channel", 10, MSG_NOSIGNAL), 10);
+    if (stream >= 0)
+        close(stream);
+    hear("[2,'socket.close',[1,{'hadError':false,*'bytesWritten':20*");
+    ask_with("[0,5,'net.createConnection',[3,{'port':%u,'host':'127.0.0.1'}]]", port, "[1,5,nil,{'id':3,*");
+    ask("[0,6,'socket.channel',[3,{'via':'fd'}]]",
+        "[1,6,nil,{'fd':0}]"); /* the client drops it: that is its end */
+    hear("[2,'socket.close',[3,{'hadError':false,*");
     if (peer >= 0)
         close(peer);
     close(listener);
@@ -498,27 +543,17 @@ CONVERSATION(talk_of_block_lists)
 CONVERSATION(talk_of_windows)
 CONVERSATION(talk_of_races)
 CONVERSATION(talk_of_transfers)
+CONVERSATION(talk_of_channels)
 
 int main(void)
 {
     const TTest *const tests[] = {
-        talk_over_tcp_,
-        talk_over_tcp_with_a_name_,
-        talk_without_numbers_,
-        talk_over_a_path_,
-        talk_of_descriptors_,
-        talk_in_polls_,
-        talk_wrongly_,
-        talk_about_itself_,
-        talk_of_queues_,
-        talk_of_time_,
-        talk_of_failures_,
-        talk_of_block_lists_,
-        talk_in_a_group_,
-        talk_of_windows_,
-        talk_of_races_,
-        talk_of_transfers_,
-        NULL,
+        talk_over_tcp_,     talk_over_tcp_with_a_name_, talk_without_numbers_,
+        talk_over_a_path_,  talk_of_descriptors_,       talk_in_polls_,
+        talk_wrongly_,      talk_about_itself_,         talk_of_queues_,
+        talk_of_time_,      talk_of_failures_,          talk_of_block_lists_,
+        talk_in_a_group_,   talk_of_windows_,           talk_of_races_,
+        talk_of_transfers_, talk_of_channels_,          NULL,
     };
     return run_suite("failing allocations", tests);
 }

@@ -14,6 +14,7 @@ ELSEWHERE = {
     "net.connect",  # another name of net.createConnection
     "net.createConnection",  # Socket.open, whose options are those of create and connect
     "socket.credit",  # of feature flow, which the package does not ask for
+    "socket.channel", "session.attach",  # of feature channel
 }
 IMPLIED = {
     "session.hello": {"protocol", "minProtocol", "client", "features", "events", "expiry", "group"},

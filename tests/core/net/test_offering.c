@@ -21,14 +21,14 @@ START_TEST(a_token_leads_to_its_socket)
     struct nb_offering one = enter(7), two = enter(7), found;
     ck_assert_uint_eq(strspn(one.token, "0123456789abcdef"), NB_TOKEN_TEXT - 1);
     ck_assert_str_ne(one.token, two.token);
-    ck_assert(nb_offering_find(nb_slice_of(two.token), 7, &found));
+    ck_assert(nb_offering_find(nb_slice_of(two.token), 7, NB_OFFERING_SOCKET, &found));
     ck_assert_str_eq(found.token, two.token);
     ck_assert(nb_actor_id_equal(found.socket, somebody));
     ck_assert_uint_eq(found.unsent, 4);
     ck_assert_uint_eq(found.unread, 5);
     nb_offering_withdraw(&two);
-    ck_assert(!nb_offering_find(nb_slice_of(two.token), 7, &found));
-    ck_assert(nb_offering_find(nb_slice_of(one.token), 7, &found));
+    ck_assert(!nb_offering_find(nb_slice_of(two.token), 7, NB_OFFERING_SOCKET, &found));
+    ck_assert(nb_offering_find(nb_slice_of(one.token), 7, NB_OFFERING_SOCKET, &found));
     nb_offering_withdraw(&one);
 }
 END_TEST
@@ -37,9 +37,10 @@ START_TEST(a_token_is_of_one_uid_and_whole)
 {
     struct nb_offering offering = enter(7), found;
     struct nb_slice token = nb_slice_of(offering.token), cut = {token.data, token.length - 1};
-    ck_assert(!nb_offering_find(token, 8, &found));
-    ck_assert(!nb_offering_find(cut, 7, &found));
-    ck_assert(!nb_offering_find((struct nb_slice){0}, 7, &found));
+    ck_assert(!nb_offering_find(token, 8, NB_OFFERING_SOCKET, &found));
+    ck_assert(!nb_offering_find(cut, 7, NB_OFFERING_SOCKET, &found));
+    ck_assert(!nb_offering_find((struct nb_slice){0}, 7, NB_OFFERING_SOCKET, &found));
+    ck_assert(!nb_offering_find(token, 7, NB_OFFERING_CHANNEL, &found));
     nb_offering_withdraw(&offering);
 }
 END_TEST

@@ -1,4 +1,5 @@
 #include "memory.h"
+#include "sockets.h"
 #include "suite.h"
 #include "write_queue.h"
 
@@ -151,6 +152,78 @@ START_TEST(what_is_queued_can_be_read)
     nb_write_queue_read(&queue, copy);
     ck_assert_mem_eq(copy, expected, queued);
     send_all();
+    end();
+}
+END_TEST
+
+/* Reads once, as much as came with one call; the descriptor that came along, or -1. */
+static int receive_one(size_t *ret_length)
+{
+    uint8_t data[256], control[CMSG_SPACE(4 * sizeof(int))];
+    struct iovec vector = {data, sizeof data};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    int fd = -1;
+    ssize_t length = recvmsg(receiver, &message, 0);
+    ck_assert_int_gt(length, 0);
+    ck_assert_mem_eq(data, expected + received, (size_t)length);
+    received += (size_t)length;
+    *ret_length = (size_t)length;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header) {
+        ck_assert_uint_eq(header->cmsg_len, CMSG_LEN(sizeof fd));
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    }
+    return fd;
+}
+
+static void add_with_fd(const char *text)
+{
+    int ends[2];
+    unix_pair(ends);
+    close(ends[1]);
+    ck_assert_int_eq(nb_write_queue_copy_with_fd(&queue, text, strlen(text), ends[0]), 0);
+    expect((const uint8_t *)text, strlen(text));
+}
+
+START_TEST(a_descriptor_goes_with_its_own_bytes)
+{
+    size_t length;
+    begin();
+    int before = count_descriptors();
+    ck_assert_int_eq(add_copy(3), 0);
+    add_with_fd("one");
+    add_with_fd("two!");
+    ck_assert_int_eq(add_copy(5), 0);
+    ck_assert_int_eq(count_descriptors(), before + 2);
+    ck_assert_int_eq(send_some(), 0);
+    ck_assert_int_eq(count_descriptors(), before);
+    static const size_t read_along[] = {
+        3 + 3, 4 + 5}; /* a read brings the descriptors of one call, and bytes around it */
+    for (int i = 0; i < 2; i++) {
+        int fd = receive_one(&length);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_uint_eq(length, read_along[i]);
+        close(fd);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(a_descriptor_is_closed_with_its_segment)
+{
+    begin();
+    int before = count_descriptors();
+    add_with_fd("dropped");
+    nb_write_queue_settle(&queue);
+    nb_write_queue_clear(&queue);
+    ck_assert_int_eq(count_descriptors(), before);
+    nb_chunk_pool_finish(&pool);
+    nb_memory_fail_after(1);
+    ck_assert_int_eq(nb_write_queue_copy_with_fd(&queue, "x", 1, dup(sender)), UV_ENOMEM);
+    nb_memory_fail_after(0);
+    ck_assert_int_eq(count_descriptors(), before);
+    queued = received = 0;
     end();
 }
 END_TEST
@@ -524,6 +597,8 @@ int main(void)
 {
     return run_suite("write_queue", (const TTest *[]){what_is_queued_arrives,
                                                       what_is_queued_can_be_read,
+                                                      a_descriptor_goes_with_its_own_bytes,
+                                                      a_descriptor_is_closed_with_its_segment,
                                                       an_empty_queue_sends_nothing,
                                                       neighbours_become_one_segment,
                                                       bytes_of_other_chunks_and_gaps_do_not_merge,
