@@ -210,13 +210,37 @@ int nbc_decode_connection(struct netbroker_cursor body, struct nbc_connection *r
     return result < 0 ? result : decode_peer(body, ret_connection);
 }
 
-int nbc_decode_welcome(struct netbroker_cursor body, struct nbc_limits *ret_limits)
+/* Whether the text is in the array. */
+static int find_text(struct netbroker_cursor array, const char *text, bool *ret_found)
 {
-    static const struct member members[] = {MEMBER("maxWrite", NUMBER, struct nbc_limits, max_write)};
-    struct netbroker_cursor limits;
-    *ret_limits = (struct nbc_limits){0};
-    int result = netbroker_find(body, "limits", &limits);
-    return result == -ENOENT ? 0 : result < 0 ? result : DECODE(limits, members, ret_limits);
+    struct netbroker_value value;
+    *ret_found = false;
+    if (netbroker_read(&array, &value) < 0 || value.type != NETBROKER_ARRAY)
+        return -EBADMSG;
+    for (uint32_t left = value.count; left > 0; left--) {
+        if (netbroker_read(&array, &value) < 0 || value.type != NETBROKER_STR)
+            return -EBADMSG;
+        *ret_found |= value.slice.length == strlen(text) && !memcmp(value.slice.bytes, text, strlen(text));
+    }
+    return 0;
+}
+
+int nbc_decode_welcome(struct netbroker_cursor body, struct nbc_welcome *ret_welcome)
+{
+    static const struct member members[] = {
+        MEMBER("maxWrite", NUMBER, struct nbc_welcome, max_write),
+        MEMBER("writeWindow", NUMBER, struct nbc_welcome, write_window),
+        MEMBER("sessionWriteWindow", NUMBER, struct nbc_welcome, session_write_window),
+    };
+    struct netbroker_cursor features, limits;
+    *ret_welcome = (struct nbc_welcome){0};
+    int result = netbroker_find(body, "features", &features);
+    if (result == 0)
+        result = find_text(features, "flow", &ret_welcome->has_flow);
+    if (result < 0)
+        return result == -ENOENT ? 0 : result;
+    result = netbroker_find(body, "limits", &limits);
+    return result == -ENOENT ? 0 : result < 0 ? result : DECODE(limits, members, ret_welcome);
 }
 
 int nbc_decode_closing(struct netbroker_cursor body, uint32_t *ret_deadline)

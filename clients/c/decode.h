@@ -17,11 +17,12 @@ struct nbc_connection {
 };
 int nbc_decode_connection(struct netbroker_cursor body, struct nbc_connection *ret_connection);
 
-/* The limits that matter here; 0 when absent. */
-struct nbc_limits {
-    uint64_t max_write;
+/* What matters of it here; limits are 0 when absent. */
+struct nbc_welcome {
+    bool has_flow;
+    uint64_t max_write, write_window, session_write_window;
 };
-int nbc_decode_welcome(struct netbroker_cursor body, struct nbc_limits *ret_limits);
+int nbc_decode_welcome(struct netbroker_cursor body, struct nbc_welcome *ret_welcome);
 
 /* The milliseconds of session.closing. */
 int nbc_decode_closing(struct netbroker_cursor body, uint32_t *ret_deadline);

@@ -35,6 +35,7 @@ struct netbroker_session;
 struct netbroker_socket;
 struct netbroker_server;
 struct netbroker_stream;
+struct netbroker_listener;
 
 /* ---- values ---- */
 
@@ -132,6 +133,11 @@ struct netbroker_options {
     void *context; /* for the events */
     const struct netbroker_allocator *allocator; /* borrowed until the session is freed; default realloc() */
     const char *name, *version; /* of the program, for the broker's log */
+    const char *
+        group; /* 1 to 64 bytes: shares what it listens on with this user's sessions of that group; NULL: none */
+    bool
+        without_flow; /* for tools that drive sockets by netbroker_call() alone: none can be made by a function here */
+    uint32_t read_window; /* bytes of data that a socket gets ahead of what was consumed; default 256 KiB */
     size_t high_water_mark; /* bytes unflushed of one socket at which a write asks to wait; default 192 KiB */
     size_t max_unflushed; /* bytes unflushed of one socket that are never passed; default 4 MiB */
     size_t max_frame; /* bytes of one frame from the broker; default 2 MiB */
@@ -179,7 +185,8 @@ int netbroker_timeout(const struct netbroker_session *session);
  * netbroker_free() is left to do.
  * Errors: -ECONNRESET (the broker is gone, or ended the session: on_error said
  * why), -EBADMSG (bytes that are no protocol), -EMSGSIZE (a frame above
- * max_frame), -ECONNABORTED (no answer within connect_timeout), -ENOMEM, -EBUSY
+ * max_frame), -ECONNABORTED (no answer within connect_timeout),
+ * -EPROTONOSUPPORT (an older broker), -ENOMEM, -EBUSY
  * (called from a callback), -ECANCELED (freed).
  */
 int netbroker_dispatch(struct netbroker_session *session);
@@ -239,6 +246,8 @@ struct netbroker_connect_options {
     uint32_t keep_alive_initial_delay; /* milliseconds; 0: the system's */
     uint32_t timeout; /* milliseconds, as netbroker_socket_set_timeout() */
     uint32_t read_chunk; /* bytes of one on_data at most; default 64 KiB */
+    uint32_t read_window; /* bytes of data ahead of what was consumed; default the session's */
+    bool consume_by_hand; /* data is consumed by netbroker_socket_consumed(), not when on_data returns */
     uint64_t
         block_list; /* id of a list from blockList.create, whose addresses are not connected to; 0: none */
 };
@@ -246,7 +255,7 @@ struct netbroker_connect_options {
 /*
  * Starts a connection. It can be written to at once; the broker keeps the bytes
  * until it is connected. `events` are borrowed until on_close, and may be NULL.
- * Errors: -ENOMEM, -ENOTCONN, -ENOBUFS.
+ * Errors: -ENOMEM, -ENOTCONN, -ENOBUFS, -EOPNOTSUPP (without_flow).
  */
 int netbroker_create_connection(struct netbroker_session *session,
                                 const struct netbroker_connect_options *options,
@@ -260,10 +269,11 @@ void netbroker_socket_set_events(struct netbroker_socket *socket,
 /*
  * Writes all of it or nothing. The first copies; the second borrows the bytes
  * until it calls `release` (perhaps before it returns; never when it fails).
- * What cannot be sent yet, because much is under way already, waits in the library.
+ * What is more than the broker's window (256 KiB of a socket that its kernel has
+ * not taken) waits in the library, up to max_unflushed.
  * 0: taken. 1: taken, and now wait for on_drain before writing more.
  * Errors: -EPIPE (ended, destroyed or failed), -ENOBUFS (would pass
- * max_unflushed, which a lone write may, or too many requests are open), -ENOMEM, -ENOTCONN.
+ * max_unflushed, which a lone write may), -ENOMEM, -ENOTCONN.
  */
 int netbroker_socket_write(struct netbroker_socket *socket, const void *bytes, size_t length);
 int netbroker_socket_write_borrowed(struct netbroker_socket *socket, const void *bytes, size_t length,
@@ -281,7 +291,15 @@ int netbroker_socket_destroy(struct netbroker_socket *socket);
 /* The same with a TCP reset. -EOPNOTSUPP for a Unix socket. */
 int netbroker_socket_reset_and_destroy(struct netbroker_socket *socket);
 
-/* Data that was on its way still comes after a pause. */
+/*
+ * With consume_by_hand: the program is done with so many bytes of what on_data
+ * gave, and as many more may come. What has come and is not consumed is never
+ * more than the read window. -EINVAL: not by hand, or more than has come; -ENOMEM:
+ * call again, with 0 if need be.
+ */
+int netbroker_socket_consumed(struct netbroker_socket *socket, size_t length);
+
+/* Data that was on its way still comes after a pause: at most the read window. */
 int netbroker_socket_pause(struct netbroker_socket *socket);
 int netbroker_socket_resume(struct netbroker_socket *socket);
 
@@ -323,6 +341,8 @@ struct netbroker_server_options {
     bool limit_connections; /* use max_connections */
     uint32_t max_connections; /* 0 drops all */
     uint32_t read_chunk; /* bytes of one on_data at most; default 64 KiB */
+    uint32_t read_window; /* as of a connection that is made here */
+    bool consume_by_hand;
     uint64_t block_list; /* id of a list from blockList.create, whose addresses are dropped; 0: none */
 };
 
@@ -335,11 +355,15 @@ struct netbroker_listen_options {
     bool readable_all, writable_all; /* mode of a Unix socket, for everybody */
 };
 
-/* `events` are borrowed until on_close, and may be NULL. Errors: -ENOMEM, -ENOTCONN, -ENOBUFS. */
+/* `events` are borrowed until on_close, and may be NULL. Errors as netbroker_create_connection(). */
 int netbroker_create_server(struct netbroker_session *session, const struct netbroker_server_options *options,
                             const struct netbroker_server_events *events, void *context,
                             struct netbroker_server **ret_server);
 int netbroker_server_listen(struct netbroker_server *server, const struct netbroker_listen_options *options);
+
+/* As netbroker_socket_set_events(). */
+void netbroker_server_set_events(struct netbroker_server *server,
+                                 const struct netbroker_server_events *events, void *context);
 
 /* Stops accepting. on_close follows once all its connections have ended. Again: no effect. */
 int netbroker_server_close(struct netbroker_server *server);
@@ -384,7 +408,25 @@ int netbroker_stream_end(struct netbroker_stream *stream);
 const struct netbroker_error *netbroker_stream_error(const struct netbroker_stream *stream);
 /* For options; NULL once the connection is closed. */
 struct netbroker_socket *netbroker_stream_socket(const struct netbroker_stream *stream);
+/* Also after its session has ended, but before that is freed. NULL is allowed. */
 void netbroker_stream_free(struct netbroker_stream *stream);
+
+/*
+ * Listens, and waits until it does. Connections wait, unread, until they are
+ * accepted; with max_connections no more of them than that. `options` may be NULL.
+ * -EREMOTEIO: `ret_error` (may be NULL) says why, e.g. EADDRINUSE.
+ */
+int netbroker_listener_open(struct netbroker_session *session, const struct netbroker_server_options *options,
+                            const struct netbroker_listen_options *where, int timeout,
+                            struct netbroker_listener **ret_listener, struct netbroker_error *ret_error);
+/* Waits for a connection; the caller owns it. -EREMOTEIO: it listens no more (netbroker_listener_error()). */
+int netbroker_listener_accept(struct netbroker_listener *listener, int timeout,
+                              struct netbroker_stream **ret_stream);
+/* Shares the listener's memory; NULL when it listens no more. */
+const struct netbroker_address *netbroker_listener_address(const struct netbroker_listener *listener);
+const struct netbroker_error *netbroker_listener_error(const struct netbroker_listener *listener);
+/* Connections that were not accepted are destroyed; those that were go on. As netbroker_stream_free(). */
+void netbroker_listener_free(struct netbroker_listener *listener);
 
 /* ---- MessagePack, enough for bodies and results ---- */
 

@@ -92,6 +92,7 @@ struct event {
 /* The most frequent first. */
 static const struct event events[] = {
     {NAME(NETBROKER_EVENT_SOCKET_DATA), NBC_SOCKET, NULL, nbc_socket_on_data},
+    {NAME(NETBROKER_EVENT_SOCKET_FLUSHED), NBC_SOCKET, NULL, nbc_socket_on_flushed},
     {NAME(NETBROKER_EVENT_SOCKET_CONNECT), NBC_SOCKET, NULL, nbc_socket_on_connect},
     {NAME(NETBROKER_EVENT_SOCKET_END), NBC_SOCKET, NULL, nbc_socket_on_end},
     {NAME(NETBROKER_EVENT_SOCKET_CLOSE), NBC_SOCKET, NULL, nbc_socket_on_close},

@@ -14,7 +14,6 @@ struct nbc_request {
     netbroker_reply_fn *reply; /* the caller's */
     void *context;
     uint64_t target;
-    uint32_t bytes; /* of a write */
     uint32_t next_free;
 };
 

@@ -10,7 +10,7 @@ struct netbroker_server {
     struct nbc_actor actor;
     const struct netbroker_server_events *events;
     void *context;
-    bool half_open; /* of its connections */
+    struct nbc_accepting accepting;
     bool listening;
     bool closing;
     bool failed; /* on_error has told of the listen under way */
@@ -50,7 +50,8 @@ static void on_created(struct netbroker_session *session, const struct nbc_reque
     finish(server);
 }
 
-static void pack_options(struct netbroker_packer *packer, const struct netbroker_server_options *options)
+static void pack_options(struct netbroker_packer *packer, const struct netbroker_server_options *options,
+                         uint32_t read_window)
 {
     struct nbc_map map = nbc_map_begin(packer);
     /* Always, as for connections that are made here. */
@@ -60,6 +61,7 @@ static void pack_options(struct netbroker_packer *packer, const struct netbroker
     nbc_map_flag(&map, "keepAlive", options->keep_alive);
     nbc_map_number(&map, "keepAliveInitialDelay", options->keep_alive_initial_delay);
     nbc_map_number(&map, "readChunk", options->read_chunk);
+    nbc_map_number(&map, "readWindow", read_window);
     nbc_map_number(&map, "blockList", (int64_t)options->block_list);
     if (options->limit_connections) {
         nbc_map_key(&map, "maxConnections");
@@ -76,7 +78,7 @@ static int send_create(struct netbroker_session *session, uint64_t id,
                                  &(struct nbc_request){.on_reply = on_created, .target = id});
     if (result < 0)
         return result;
-    pack_options(frame.packer, options);
+    pack_options(frame.packer, options, nbc_read_window(session, options->read_window));
     return nbc_frame_end(&frame);
 }
 
@@ -98,8 +100,9 @@ int netbroker_create_server(struct netbroker_session *session, const struct netb
                             struct netbroker_server **ret_server)
 {
     static const struct netbroker_server_options defaults;
-    static const struct netbroker_server_events no_events;
     options = options ? options : &defaults;
+    if (session->options.without_flow)
+        return -EOPNOTSUPP;
     struct netbroker_server *server = nbc_allocate(session, sizeof *server);
     if (!server)
         return -ENOMEM;
@@ -109,9 +112,9 @@ int netbroker_create_server(struct netbroker_session *session, const struct netb
         return result;
     }
     session->next_id += 2;
-    server->half_open = options->allow_half_open;
-    server->events = events ? events : &no_events;
-    server->context = context;
+    server->accepting = (struct nbc_accepting){
+        options->allow_half_open, nbc_read_window(session, options->read_window), options->consume_by_hand};
+    netbroker_server_set_events(server, events, context);
     *ret_server = server;
     return 0;
 }
@@ -194,7 +197,7 @@ int nbc_server_on_connection(struct nbc_actor *actor, struct netbroker_cursor bo
     struct netbroker_socket *socket;
     int result = nbc_decode_connection(body, &connection);
     if (result == 0)
-        result = nbc_socket_accepted(actor->session, &connection, server->half_open, &socket);
+        result = nbc_socket_accepted(actor->session, &connection, &server->accepting, &socket);
     if (result == 0 && server->events->on_connection)
         server->events->on_connection(server, server->context, socket);
     else if (result == 0)
@@ -239,6 +242,14 @@ void nbc_server_lost(struct nbc_actor *actor, const struct netbroker_error *erro
 }
 
 /* ---- properties ---- */
+
+void netbroker_server_set_events(struct netbroker_server *server,
+                                 const struct netbroker_server_events *events, void *context)
+{
+    static const struct netbroker_server_events no_events;
+    server->events = events ? events : &no_events;
+    server->context = context;
+}
 
 const struct netbroker_address *netbroker_server_address(const struct netbroker_server *server)
 {

@@ -19,6 +19,7 @@
 enum {
     DEFAULT_HIGH_WATER_MARK = 192 << 10,
     DEFAULT_MAX_UNFLUSHED = 4 << 20,
+    DEFAULT_READ_WINDOW = 256 << 10,
     DEFAULT_MAX_FRAME = 2 << 20,
     DEFAULT_CONNECT_TIMEOUT = 30000,
     OUTBOX_HIGH = 1 << 20, /* bytes for the broker above which nothing is read from it */
@@ -39,6 +40,20 @@ void nbc_release(struct netbroker_session *session, void *block)
 
 /* ---- opening ---- */
 
+/* Without windows one peer that does not read would hold up all others: no broker of version 1 lacks them. */
+static void accept_welcome(struct netbroker_session *session, const struct nbc_welcome *welcome)
+{
+    if (!welcome->has_flow && !session->options.without_flow) {
+        session->failure = -EPROTONOSUPPORT;
+        return;
+    }
+    if (welcome->max_write > 0 && welcome->max_write < session->write_chunk)
+        session->write_chunk = (size_t)welcome->max_write;
+    session->window.socket = welcome->write_window;
+    session->window.session = welcome->session_write_window;
+    nbc_window_serve_line(session);
+}
+
 static void on_welcome(struct netbroker_session *session, const struct nbc_request *request,
                        const struct netbroker_reply *reply)
 {
@@ -50,14 +65,23 @@ static void on_welcome(struct netbroker_session *session, const struct nbc_reque
         return;
     }
     const unsigned char *result = reply->result;
-    struct nbc_limits limits;
-    if (nbc_decode_welcome((struct netbroker_cursor){result, result + reply->result_length}, &limits) < 0)
+    struct nbc_welcome welcome;
+    if (nbc_decode_welcome((struct netbroker_cursor){result, result + reply->result_length}, &welcome) < 0)
         session->failure = -EBADMSG;
-    else if (limits.max_write > 0 && limits.max_write < session->write_chunk)
-        session->write_chunk = (size_t)limits.max_write;
+    else
+        accept_welcome(session, &welcome);
 }
 
-static int send_hello(struct netbroker_session *session, const char *name, const char *version)
+static void pack_features(struct netbroker_packer *packer, const struct netbroker_options *options)
+{
+    netbroker_pack_array(packer, !options->without_flow + (options->group != NULL));
+    if (!options->without_flow)
+        netbroker_pack_str(packer, "flow");
+    if (options->group)
+        netbroker_pack_str(packer, "group");
+}
+
+static int send_hello(struct netbroker_session *session, const struct netbroker_options *options)
 {
     struct nbc_frame frame;
     int result = nbc_frame_begin(&frame, session, NETBROKER_METHOD_SESSION_HELLO, 0, 2,
@@ -68,9 +92,12 @@ static int send_hello(struct netbroker_session *session, const char *name, const
     nbc_map_number(&hello, "protocol", NETBROKER_PROTOCOL_VERSION);
     nbc_map_key(&hello, "client");
     struct nbc_map client = nbc_map_begin(frame.packer);
-    nbc_map_text(&client, "name", name ? name : "libnetbroker");
-    nbc_map_text(&client, "version", version);
+    nbc_map_text(&client, "name", options->name ? options->name : "libnetbroker");
+    nbc_map_text(&client, "version", options->version);
     nbc_map_end(&client);
+    nbc_map_key(&hello, "features");
+    pack_features(frame.packer, options);
+    nbc_map_text(&hello, "group", options->group);
     nbc_map_end(&hello);
     return nbc_frame_end(&frame);
 }
@@ -85,12 +112,14 @@ static void set_options(struct netbroker_session *session, const struct netbroke
         session->options.high_water_mark = DEFAULT_HIGH_WATER_MARK;
     if (!session->options.max_unflushed)
         session->options.max_unflushed = DEFAULT_MAX_UNFLUSHED;
+    if (!session->options.read_window)
+        session->options.read_window = DEFAULT_READ_WINDOW;
     if (!session->options.max_frame)
         session->options.max_frame = DEFAULT_MAX_FRAME;
     if (!session->options.connect_timeout)
         session->options.connect_timeout = DEFAULT_CONNECT_TIMEOUT;
     /* They are the caller's only while it opens the session. */
-    session->options.name = session->options.version = NULL;
+    session->options.name = session->options.version = session->options.group = NULL;
 }
 
 static void free_now(struct netbroker_session *session)
@@ -123,7 +152,7 @@ int netbroker_open(int fd, const struct netbroker_options *options, struct netbr
     set_options(session, options);
     nbc_outbox_init(&session->outbox, options->allocator);
     session->requests.allocator = session->actors.allocator = options->allocator;
-    int result = send_hello(session, options->name, options->version);
+    int result = send_hello(session, options);
     if (result < 0) {
         free_now(session);
         return result;
@@ -195,17 +224,23 @@ static void explain(struct netbroker_session *session)
     error->fatal = true;
     if (error->code[0])
         return;
+    static const struct {
+        int failure;
+        const char *code, *message;
+    } reasons[] = {
+        {-ECONNRESET, "ECONNRESET", "the broker closed the connection"},
+        {-ECONNABORTED, "ETIMEDOUT", "the broker does not answer; is it one that listens there?"},
+        {-EPROTONOSUPPORT, "ERR_NB_NOT_NEGOTIATED",
+         "the broker is older than this library: it lacks flow control"},
+        {-ENOMEM, "ENOMEM", "no memory"},
+        {0, "ERR_NB_PROTOCOL", "the broker sent what is no protocol"},
+    };
+    size_t i = 0;
+    while (reasons[i].failure && reasons[i].failure != session->failure)
+        i++;
     error->error_number = session->failure;
-    const char *code = "ERR_NB_PROTOCOL", *message = strerror(-session->failure);
-    if (session->failure == -ECONNRESET) {
-        code = "ECONNRESET";
-        message = "the broker closed the connection";
-    } else if (session->failure == -ECONNABORTED) {
-        code = "ETIMEDOUT";
-        message = "the broker does not answer; is it one that listens there?";
-    }
-    snprintf(error->code, sizeof error->code, "%s", code);
-    snprintf(error->message, sizeof error->message, "%s", message);
+    snprintf(error->code, sizeof error->code, "%s", reasons[i].code);
+    snprintf(error->message, sizeof error->message, "%s", reasons[i].message);
 }
 
 /* Answers everything that is still open. No new request or actor comes up meanwhile. */

@@ -3,7 +3,7 @@
  *
  *   session.c  life of a session, generic commands
  *   receive.c  bytes from the broker -> frames -> replies and events
- *   socket.c socket_write.c server.c   the two kinds of actors: commands out, events in
+ *   socket.c socket_write.c socket_window.c server.c   the two kinds of actors: commands out, events in
  *   wait.c stream.c     blocking convenience
  */
 #ifndef NBC_SESSION_H
@@ -14,6 +14,7 @@
 #include "netbroker.h"
 #include "outbox.h"
 #include "requests.h"
+#include "socket_window.h"
 #include "table.h"
 
 enum nbc_kind { NBC_SESSION, NBC_SOCKET, NBC_SERVER };
@@ -32,7 +33,8 @@ struct netbroker_session {
     struct nbc_requests requests;
     struct nbc_table actors; /* by id */
     uint64_t next_id; /* odd */
-    uint64_t unflushed, in_flight; /* of all sockets */
+    uint64_t unflushed; /* of all sockets */
+    struct nbc_write_window window;
     size_t write_chunk; /* largest payload of one write */
     unsigned char *in; /* received, not yet handled */
     size_t in_length, in_capacity;
@@ -48,6 +50,12 @@ struct netbroker_session {
 
 void *nbc_allocate(struct netbroker_session *session, size_t size); /* zeroed, or NULL */
 void nbc_release(struct netbroker_session *session, void *block);
+
+/* What was asked for, or the session's default. */
+static inline uint32_t nbc_read_window(const struct netbroker_session *session, uint32_t asked)
+{
+    return asked ? asked : session->options.read_window;
+}
 
 /* Frames to the broker. Between begin and end the body is packed into frame->packer. */
 struct nbc_frame {
@@ -79,6 +87,7 @@ int nbc_receive(struct netbroker_session *session);
 /* Socket and server sides of events; each gives 0 or -EBADMSG. `body` is empty when the event has none. */
 int nbc_socket_on_connect(struct nbc_actor *actor, struct netbroker_cursor body);
 int nbc_socket_on_data(struct nbc_actor *actor, struct netbroker_cursor body);
+int nbc_socket_on_flushed(struct nbc_actor *actor, struct netbroker_cursor body);
 int nbc_socket_on_end(struct nbc_actor *actor, struct netbroker_cursor body);
 int nbc_socket_on_timeout(struct nbc_actor *actor, struct netbroker_cursor body);
 int nbc_socket_on_error(struct nbc_actor *actor, struct netbroker_cursor body);
@@ -94,8 +103,14 @@ void nbc_socket_lost(struct nbc_actor *actor, const struct netbroker_error *erro
 void nbc_server_lost(struct nbc_actor *actor, const struct netbroker_error *error);
 
 struct nbc_connection;
+/* What a server's options say for its connections. */
+struct nbc_accepting {
+    bool half_open;
+    uint32_t read_window;
+    bool consumes_by_hand;
+};
 /* A connection that a server accepted. 0, -ENOMEM, or -EBADMSG for an id that cannot be. */
 int nbc_socket_accepted(struct netbroker_session *session, const struct nbc_connection *connection,
-                        bool half_open, struct netbroker_socket **ret_socket);
+                        const struct nbc_accepting *accepting, struct netbroker_socket **ret_socket);
 
 #endif

@@ -44,6 +44,7 @@ static void finish(struct netbroker_socket *socket, const struct netbroker_close
     struct netbroker_session *session = socket->actor.session;
     socket->ended = socket->destroyed = true;
     nbc_socket_forget_writes(socket);
+    nbc_window_serve_line(session);
     if (socket->events->on_close)
         socket->events->on_close(socket, socket->context, closed);
     nbc_release(session, socket);
@@ -61,7 +62,8 @@ static void on_created(struct netbroker_session *session, const struct nbc_reque
     finish(socket, &(struct netbroker_closed){.had_error = true});
 }
 
-static void pack_connect(struct netbroker_packer *packer, const struct netbroker_connect_options *options)
+static void pack_connect(struct netbroker_packer *packer, const struct netbroker_connect_options *options,
+                         uint32_t read_window)
 {
     struct nbc_map map = nbc_map_begin(packer);
     if (options->path) {
@@ -82,6 +84,7 @@ static void pack_connect(struct netbroker_packer *packer, const struct netbroker
     nbc_map_number(&map, "keepAliveInitialDelay", options->keep_alive_initial_delay);
     nbc_map_number(&map, "timeout", options->timeout);
     nbc_map_number(&map, "readChunk", options->read_chunk);
+    nbc_map_number(&map, "readWindow", read_window);
     nbc_map_number(&map, "blockList", (int64_t)options->block_list);
     nbc_map_end(&map);
 }
@@ -94,7 +97,7 @@ static int send_create(struct netbroker_session *session, uint64_t id,
                                  &(struct nbc_request){.on_reply = on_created, .target = id});
     if (result < 0)
         return result;
-    pack_connect(frame.packer, options);
+    pack_connect(frame.packer, options, nbc_read_window(session, options->read_window));
     return nbc_frame_end(&frame);
 }
 
@@ -104,6 +107,8 @@ int netbroker_create_connection(struct netbroker_session *session,
                                 struct netbroker_socket **ret_socket)
 {
     struct netbroker_socket *socket;
+    if (session->options.without_flow)
+        return -EOPNOTSUPP;
     int result = add(session, session->next_id, &socket);
     if (result < 0)
         return result;
@@ -116,13 +121,15 @@ int netbroker_create_connection(struct netbroker_session *session,
     session->next_id += 2;
     socket->half_open = options->allow_half_open;
     socket->is_unix = options->path != NULL;
+    nbc_window_start_reading(socket, nbc_read_window(session, options->read_window),
+                             options->consume_by_hand);
     netbroker_socket_set_events(socket, events, context);
     *ret_socket = socket;
     return 0;
 }
 
 int nbc_socket_accepted(struct netbroker_session *session, const struct nbc_connection *connection,
-                        bool half_open, struct netbroker_socket **ret_socket)
+                        const struct nbc_accepting *accepting, struct netbroker_socket **ret_socket)
 {
     uint64_t id = connection->socket;
     if (id == 0 || id % 2 != 0 || nbc_table_get(&session->actors, id))
@@ -131,7 +138,8 @@ int nbc_socket_accepted(struct netbroker_session *session, const struct nbc_conn
     int result = add(session, id, &socket);
     if (result < 0)
         return result;
-    socket->half_open = half_open;
+    socket->half_open = accepting->half_open;
+    nbc_window_start_reading(socket, accepting->read_window, accepting->consumes_by_hand);
     socket->endpoints = connection->endpoints;
     socket->is_unix = connection->endpoints.local.family == 0;
     socket->has_peer = connection->has_peer;
@@ -157,14 +165,16 @@ int nbc_socket_on_data(struct nbc_actor *actor, struct netbroker_cursor body)
     struct netbroker_value value;
     if (netbroker_read(&body, &value) < 0 || (value.type != NETBROKER_BIN && value.type != NETBROKER_STR))
         return -EBADMSG;
+    socket->reading.received += value.slice.length;
     if (socket->events->on_data && !socket->destroyed)
         socket->events->on_data(socket, socket->context, value.slice.bytes, value.slice.length);
-    return 0;
+    return socket->reading.is_by_hand ? 0 : nbc_window_consume(socket, value.slice.length);
 }
 
 int nbc_socket_on_end(struct nbc_actor *actor, struct netbroker_cursor body)
 {
     struct netbroker_socket *socket = as_socket(actor);
+    socket->peer_ended = true;
     int result = socket->half_open || socket->destroyed ? 0 : netbroker_socket_end(socket);
     if (socket->events->on_end && !socket->destroyed)
         socket->events->on_end(socket, socket->context);
@@ -225,7 +235,7 @@ static int destroy(struct netbroker_socket *socket, const char *method)
     if (result < 0)
         return result;
     socket->ended = socket->destroyed = true;
-    nbc_backlog_clear(&socket->backlog);
+    nbc_socket_drop_backlog(socket);
     return 0;
 }
 

@@ -2,21 +2,25 @@
  * Inside the library: a socket.
  *
  *   socket.c         its life, events and commands
- *   socket_write.c   what it writes: windows, backlog, the count of unflushed bytes
+ *   socket_write.c   what it writes: frames, and the backlog of what may not be under way yet
+ *   socket_window.c  how much may be under way, each way
  */
 #ifndef NBC_SOCKET_H
 #define NBC_SOCKET_H
 
 #include "backlog.h"
 #include "session.h"
+#include "socket_window.h"
 
 struct netbroker_socket {
     struct nbc_actor actor;
     const struct netbroker_socket_events *events;
     void *context;
-    uint64_t unflushed; /* in flight and in the backlog */
-    uint64_t in_flight; /* in write requests that have no answer */
-    struct nbc_backlog backlog; /* while it has any, something is in flight */
+    struct nbc_writing writing;
+    struct nbc_reading reading;
+    struct nbc_backlog backlog; /* while it has any, something is under way, or the socket is in line */
+    uint64_t queued; /* bytes of the backlog */
+    bool peer_ended;
     bool half_open; /* this side stays open after the peer's end */
     bool ended; /* nothing can be written any more */
     bool end_waits; /* for the backlog */
@@ -32,7 +36,12 @@ struct netbroker_socket {
 /* Tells the owner, unless it knows already or has destroyed the socket. */
 void nbc_socket_fail(struct netbroker_socket *socket, const struct netbroker_error *error);
 
-/* Forgets what has not been sent, and all that is unflushed. */
+/* Sends what it may now. */
+void nbc_socket_pump(struct netbroker_socket *socket);
+
+/* Forgets what has not been sent. */
+void nbc_socket_drop_backlog(struct netbroker_socket *socket);
+/* And all that is unflushed. */
 void nbc_socket_forget_writes(struct netbroker_socket *socket);
 
 #endif

@@ -1,3 +1,4 @@
+#include "stream.h"
 #include "deadline.h"
 #include "memory.h"
 #include "session.h"
@@ -5,22 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The inbox: what was read from the peer and not yet by the caller. */
-enum { INBOX_HIGH = 512 << 10, INBOX_LOW = 128 << 10, WRITE_STEP = 256 << 10, FIRST_INBOX = 4 << 10 };
-
-struct netbroker_stream {
-    const struct netbroker_allocator *allocator;
-    struct netbroker_session *session;
-    struct netbroker_socket *socket; /* NULL once closed */
-    char *inbox;
-    size_t inbox_head, inbox_length, inbox_capacity;
-    bool half_open;
-    bool connected;
-    bool peer_ended;
-    bool ended; /* by us */
-    bool paused;
-    struct netbroker_error error;
-};
+enum { WRITE_STEP = 256 << 10, FIRST_INBOX = 4 << 10 };
 
 static void fail_for_memory(struct netbroker_stream *stream)
 {
@@ -49,17 +35,6 @@ static bool make_room(struct netbroker_stream *stream, size_t length)
     return true;
 }
 
-static void pace(struct netbroker_stream *stream)
-{
-    size_t kept = stream->inbox_length - stream->inbox_head;
-    if (!stream->socket)
-        return;
-    if (!stream->paused && kept >= INBOX_HIGH)
-        stream->paused = netbroker_socket_pause(stream->socket) == 0;
-    else if (stream->paused && kept <= INBOX_LOW)
-        stream->paused = netbroker_socket_resume(stream->socket) != 0;
-}
-
 /* ---- events ---- */
 
 static void on_connect(struct netbroker_socket *socket, void *context)
@@ -76,7 +51,6 @@ static void on_data(struct netbroker_socket *socket, void *context, const void *
     }
     memcpy(stream->inbox + stream->inbox_length, bytes, length);
     stream->inbox_length += length;
-    pace(stream);
 }
 
 static void on_end(struct netbroker_socket *socket, void *context)
@@ -115,28 +89,54 @@ void netbroker_stream_free(struct netbroker_stream *stream)
     nbc_resize(stream->allocator, stream, 0);
 }
 
-static int wait_connected(struct netbroker_stream *stream, int timeout)
+/* A callback of the program may free the session meanwhile, and with it the socket. */
+static int turn(struct netbroker_stream *stream, struct nbc_deadline deadline)
 {
-    struct nbc_deadline deadline = nbc_deadline_in(timeout);
-    int result = 0;
+    int result = nbc_wait_until(stream->session, deadline);
+    if (result == -ECANCELED) {
+        stream->session = NULL;
+        stream->socket = NULL;
+    }
+    return result;
+}
+
+struct netbroker_stream *nbc_stream_new(struct netbroker_session *session, bool half_open)
+{
+    const struct netbroker_allocator *allocator = session->options.allocator;
+    struct netbroker_stream *stream = nbc_resize(allocator, NULL, sizeof *stream);
+    if (stream)
+        *stream =
+            (struct netbroker_stream){.allocator = allocator, .session = session, .half_open = half_open};
+    return stream;
+}
+
+void nbc_stream_accept(struct netbroker_stream *stream, struct netbroker_socket *socket)
+{
+    stream->socket = socket;
+    stream->connected = true;
+    netbroker_socket_set_events(socket, &events, stream);
+}
+
+static int connect_stream(struct netbroker_stream *stream, const struct netbroker_connect_options *options,
+                          struct nbc_deadline deadline)
+{
+    struct netbroker_connect_options filled = *options;
+    filled.consume_by_hand = true;
+    int result = netbroker_create_connection(stream->session, &filled, &events, stream, &stream->socket);
     while (result == 0 && stream->socket && !stream->connected)
-        result = nbc_wait_until(stream->session, deadline);
-    return stream->connected ? 0 : !stream->socket ? -EREMOTEIO : result;
+        result = turn(stream, deadline);
+    return stream->connected ? 0 : result < 0 ? result : -EREMOTEIO;
 }
 
 int netbroker_stream_connect(struct netbroker_session *session,
                              const struct netbroker_connect_options *options, int timeout,
                              struct netbroker_stream **ret_stream, struct netbroker_error *ret_error)
 {
-    const struct netbroker_allocator *allocator = session->options.allocator;
-    struct netbroker_stream *stream = nbc_resize(allocator, NULL, sizeof *stream);
+    struct nbc_deadline deadline = nbc_deadline_in(timeout);
+    struct netbroker_stream *stream = nbc_stream_new(session, options->allow_half_open);
     if (!stream)
         return -ENOMEM;
-    *stream = (struct netbroker_stream){
-        .allocator = allocator, .session = session, .half_open = options->allow_half_open};
-    int result = netbroker_create_connection(session, options, &events, stream, &stream->socket);
-    if (result == 0)
-        result = wait_connected(stream, timeout);
+    int result = connect_stream(stream, options, deadline);
     if (result == 0) {
         *ret_stream = stream;
         return 0;
@@ -158,7 +158,8 @@ static size_t take(struct netbroker_stream *stream, void *buffer, size_t size)
     stream->inbox_head += length;
     if (stream->inbox_head == stream->inbox_length)
         stream->inbox_head = stream->inbox_length = 0;
-    pace(stream);
+    if (stream->socket)
+        netbroker_socket_consumed(stream->socket, length);
     return length;
 }
 
@@ -167,7 +168,7 @@ long netbroker_stream_read(struct netbroker_stream *stream, void *buffer, size_t
     struct nbc_deadline deadline = nbc_deadline_in(timeout);
     int result = 0;
     while (result == 0 && stream->inbox_head == stream->inbox_length && !stream->peer_ended && stream->socket)
-        result = nbc_wait_until(stream->session, deadline);
+        result = turn(stream, deadline);
     if (stream->inbox_head < stream->inbox_length)
         return (long)take(stream, buffer, size);
     if (stream->error.code[0])
@@ -180,7 +181,7 @@ static int drain(struct netbroker_stream *stream, uint64_t most, struct nbc_dead
 {
     int result = 0;
     while (result == 0 && stream->socket && netbroker_socket_unflushed(stream->socket) > most)
-        result = nbc_wait_until(stream->session, deadline);
+        result = turn(stream, deadline);
     return stream->socket ? result : -EREMOTEIO;
 }
 

@@ -19,6 +19,7 @@ int nb_cli_open(const struct nb_cli_options *options, const struct netbroker_ses
 {
     struct netbroker_options session = {.events = events ? events : &default_events,
                                         .context = events ? context : (void *)options,
+                                        .without_flow = events != NULL,
                                         .name = "netbroker",
                                         .version = NB_VERSION};
     int result = netbroker_connect(options->socket, &session, ret_session);

@@ -30,7 +30,8 @@ struct nb_cli_command {
 extern const struct nb_cli_command nb_cli_call, nb_cli_events, nb_cli_connect, nb_cli_listen, nb_cli_block,
     nb_cli_ip;
 
-/* Opens the session. NB_CLI_OK, or the status after saying why not. Without `events` its errors are reported. */
+/* Opens the session. NB_CLI_OK, or the status after saying why not. Without `events` its errors are reported;
+ * with them it has no flow control: what a script makes is read as fast as it is shown. */
 int nb_cli_open(const struct nb_cli_options *options, const struct netbroker_session_events *events,
                 void *context, struct netbroker_session **ret_session);
 

@@ -275,6 +275,13 @@ END_TEST
 
 /* ---- pacing ---- */
 
+static void count_data(struct netbroker_socket *socket, void *context, const void *bytes, size_t length)
+{
+    *(uint64_t *)context += length;
+}
+
+static const struct netbroker_socket_events counting_events = {.on_data = count_data};
+
 START_TEST(unflushed_is_what_the_peer_does_not_read)
 {
     enum { STEP = 64 << 10 };
@@ -379,6 +386,39 @@ START_TEST(after_the_fence_a_paused_socket_is_silent)
     close(peer);
     netbroker_server_close(server);
     wait_for(&daemon, "server close");
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(a_program_that_is_stuck_gets_no_more_than_its_window)
+{
+    enum { WINDOW = 32 << 10, MANY = 8 << 20 };
+    struct daemon daemon;
+    uint16_t port;
+    static char bytes[MANY];
+    daemon_start(&daemon, NULL);
+    struct netbroker_server *server = listen_here(
+        &daemon, &(struct netbroker_server_options){.read_window = WINDOW, .consume_by_hand = true}, &port);
+    int peer = peer_connect(port);
+    wait_for(&daemon, "connection 2");
+    struct netbroker_socket *socket = daemon.record.accepted;
+    uint64_t received = 0;
+    netbroker_socket_set_events(socket, &counting_events, &received);
+    fcntl(peer, F_SETFL, O_NONBLOCK);
+    while (send(peer, bytes, sizeof bytes, MSG_NOSIGNAL) > 0)
+        ping(&daemon);
+    for (int round = 1; round <= 5; round++) {
+        ping(&daemon);
+        ping(&daemon);
+        ck_assert_uint_le(received, (uint64_t)round * WINDOW);
+        while (received < (uint64_t)round * WINDOW)
+            ck_assert_int_eq(daemon_turn(&daemon, DEADLINE_MS), 0);
+        ck_assert_int_eq(netbroker_socket_consumed(socket, WINDOW), 0);
+    }
+    netbroker_socket_destroy(socket);
+    netbroker_server_close(server);
+    wait_for(&daemon, "server close");
+    close(peer);
     daemon_stop(&daemon);
 }
 END_TEST
@@ -541,6 +581,76 @@ START_TEST(a_stream_tells_why_it_failed)
 }
 END_TEST
 
+START_TEST(a_listener_accepts_one_after_the_other)
+{
+    struct daemon daemon;
+    struct netbroker_listener *listener, *second;
+    struct netbroker_stream *streams[3];
+    struct netbroker_error error;
+    int peers[3];
+    char heard[8] = "";
+    struct netbroker_listen_options where = {.host = "127.0.0.1"};
+    daemon_start(&daemon, NULL);
+    ck_assert_int_eq(netbroker_listener_open(daemon.session, NULL, &where, DEADLINE_MS, &listener, &error),
+                     0);
+    where.port = netbroker_listener_address(listener)->port;
+    ck_assert_int_eq(netbroker_listener_open(daemon.session, NULL, &where, DEADLINE_MS, &second, &error),
+                     -EREMOTEIO);
+    ck_assert_str_eq(error.code, "EADDRINUSE");
+    ck_assert_int_eq(netbroker_listener_accept(listener, 1, &streams[0]), -ETIMEDOUT);
+    for (int i = 0; i < 3; i++) {
+        peers[i] = peer_connect(where.port);
+        if (i < 2)
+            peer_send(peers[i], "ask", 3);
+    }
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(netbroker_listener_accept(listener, DEADLINE_MS, &streams[i]), 0);
+        ck_assert_int_eq(netbroker_stream_read(streams[i], heard, sizeof heard, DEADLINE_MS), 3);
+        ck_assert_int_eq(netbroker_stream_write(streams[i], "answer", 6, DEADLINE_MS), 0);
+    }
+    peer_receive(peers[0], heard, 6);
+    peer_receive(peers[1], heard, 6);
+    /* The third one waits; it goes with the listener. */
+    ping(&daemon);
+    netbroker_listener_free(listener);
+    ping(&daemon);
+    peer_expect_end(peers[2]);
+    for (int i = 0; i < 3; i++)
+        close(peers[i]);
+    ck_assert_int_eq(netbroker_stream_read(streams[1], heard, sizeof heard, DEADLINE_MS), 0);
+    for (int i = 0; i < 2; i++)
+        netbroker_stream_free(streams[i]);
+    daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(what_waits_is_told_that_the_broker_is_gone)
+{
+    struct daemon daemon;
+    struct netbroker_listener *listener;
+    struct netbroker_stream *stream, *accepted, *third;
+    struct netbroker_listen_options where = {.host = "127.0.0.1"};
+    char byte;
+    daemon_start(&daemon, NULL);
+    ck_assert_int_eq(netbroker_listener_open(daemon.session, NULL, &where, DEADLINE_MS, &listener, NULL), 0);
+    struct netbroker_connect_options options = {.host = "127.0.0.1",
+                                                .port = netbroker_listener_address(listener)->port};
+    ck_assert_int_eq(netbroker_stream_connect(daemon.session, &options, DEADLINE_MS, &stream, NULL), 0);
+    ck_assert_int_eq(netbroker_listener_accept(listener, DEADLINE_MS, &accepted), 0);
+    daemon_kill(&daemon);
+    ck_assert_int_eq(netbroker_stream_read(stream, &byte, 1, DEADLINE_MS), -EREMOTEIO);
+    ck_assert_str_eq(netbroker_stream_error(stream)->code, "ECONNRESET");
+    ck_assert_int_eq(netbroker_stream_write(accepted, "x", 1, DEADLINE_MS), -EREMOTEIO);
+    ck_assert_int_eq(netbroker_listener_accept(listener, DEADLINE_MS, &third), -EREMOTEIO);
+    ck_assert_str_eq(netbroker_listener_error(listener)->code, "ECONNRESET");
+    ck_assert_int_lt(netbroker_stream_connect(daemon.session, &options, DEADLINE_MS, &third, NULL), 0);
+    netbroker_stream_free(stream);
+    netbroker_stream_free(accepted);
+    netbroker_listener_free(listener);
+    daemon_bury(&daemon);
+}
+END_TEST
+
 /* ---- the broker itself ---- */
 
 START_TEST(a_broker_that_is_not_there_is_an_errno)
@@ -627,6 +737,9 @@ int main(void)
                                   unflushed_is_what_the_peer_does_not_read,
                                   peers_that_do_not_read_hold_up_nobody_else,
                                   after_the_fence_a_paused_socket_is_silent,
+                                  a_program_that_is_stuck_gets_no_more_than_its_window,
+                                  a_listener_accepts_one_after_the_other,
+                                  what_waits_is_told_that_the_broker_is_gone,
                                   sixty_four_megabytes_each_way_arrive_whole,
                                   a_stream_reads_and_writes_like_a_file,
                                   a_stream_tells_why_it_failed,

@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char plain[] = "{\"protocol\": 1}";
+static const char plain[] = "{\"protocol\": 1, \"features\": [\"flow\"], \"limits\": {\"maxWrite\": 1048576,"
+                            "\"writeWindow\": 262144, \"sessionWriteWindow\": 16777216}}";
 
 static struct netbroker_socket *connect_to(struct fake_broker *broker,
                                            const struct netbroker_connect_options *options)
@@ -24,8 +25,8 @@ static struct netbroker_socket *connected(struct fake_broker *broker)
 {
     struct netbroker_socket *socket =
         connect_to(broker, &(struct netbroker_connect_options){.port = 80, .allow_half_open = true});
-    fake_broker_expect(broker,
-                       "[0, 0, \"net.createConnection\", [1, {\"port\": 80, \"allowHalfOpen\": true}]]");
+    fake_broker_expect(broker, "[0, 0, \"net.createConnection\", [1, {\"port\": 80, \"allowHalfOpen\": true,"
+                               "\"readWindow\": 262144}]]");
     ck_assert_int_eq(fake_broker_say(broker, "[2, \"socket.connect\", [1, {\"localAddress\": \"127.0.0.1\","
                                              "\"localPort\": 4000, \"localFamily\": \"IPv4\","
                                              "\"remoteAddress\": \"::1\", \"remotePort\": 80,"
@@ -71,6 +72,9 @@ static const struct {
     BAD("\x93\x02\xabsocket.data\x91\xc0", -EBADMSG),
     BAD("\x93\x02\xabsocket.data\x91\x01", -EBADMSG), /* data without data */
     BAD("\x93\x02\xabsocket.data\x92\x01\x05", -EBADMSG),
+    BAD("\x93\x02\xaesocket.flushed\x91\x01", -EBADMSG),
+    BAD("\x93\x02\xaesocket.flushed\x92\x01\x04", -EBADMSG), /* more than was written */
+    BAD("\x93\x02\xaesocket.flushed\x92\x01\xa1x", -EBADMSG),
     BAD("\x93\x02\xacsocket.close\x92\x01\x05", -EBADMSG),
     BAD("\x93\x02\xacsocket.close\x92\x01\x81\xa8hadError\x05", -EBADMSG),
     BAD("\x93\x02\xaesocket.connect\x92\x01\x81\xa9localPort\xce\xff\xff\xff\xff", -EBADMSG),
@@ -209,7 +213,9 @@ END_TEST
 START_TEST(what_is_not_known_is_ignored)
 {
     struct fake_broker broker;
-    fake_broker_open(&broker, NULL, "{\"protocol\": 1, \"new\": [1], \"limits\": {\"maxNew\": {}}}");
+    fake_broker_open(
+        &broker, NULL,
+        "{\"protocol\": 1, \"new\": [1], \"features\": [\"new\", \"flow\"], \"limits\": {\"maxNew\": {}}}");
     connected(&broker);
     ck_assert_int_eq(fake_broker_say(&broker, "[2, \"socket.new\", [1, {\"a\": []}]]"), 0);
     ck_assert_int_eq(fake_broker_say(&broker, "[2, \"session.new\", [0]]"), 0);
@@ -294,10 +300,11 @@ START_TEST(options_travel_under_their_names)
         "[0, 0, \"net.createConnection\", [1, {\"host\": \"example.org\", \"port\": 443,"
         "\"family\": 6, \"localAddress\": \"::1\", \"localPort\": 99, \"noDelay\": true,"
         "\"keepAlive\": true, \"keepAliveInitialDelay\": 1000, \"timeout\": 500, \"allowHalfOpen\": true,"
-        "\"readChunk\": 4096}]]");
+        "\"readChunk\": 4096, \"readWindow\": 262144}]]");
     struct netbroker_socket *socket = connect_to(&broker, &(struct netbroker_connect_options){.path = "/a"});
-    fake_broker_expect(&broker, "[0, 1, \"net.createConnection\", [3, {\"allowHalfOpen\": true,"
-                                "\"path\": {\"$binary\": \"L2E=\"}}]]");
+    fake_broker_expect(
+        &broker, "[0, 1, \"net.createConnection\", [3, {\"allowHalfOpen\": true, \"readWindow\": 262144,"
+                 "\"path\": {\"$binary\": \"L2E=\"}}]]");
     netbroker_socket_pause(socket);
     fake_broker_expect(&broker, "[2, \"socket.pause\", [3]]");
     netbroker_socket_resume(socket);
@@ -352,7 +359,6 @@ START_TEST(a_destroyed_socket_hears_only_close)
     ck_assert_int_eq(netbroker_socket_write(socket, "abc", 3), -EPIPE);
     fake_broker_say(&broker, "[2, \"socket.data\", [1, \"late\"]]");
     fake_broker_say(&broker, "[2, \"socket.end\", [1]]");
-    fake_broker_say(&broker, "[1, 0, {\"code\": \"ERR_STREAM_DESTROYED\", \"message\": \"\"}, null]");
     fake_broker_say(&broker, "[2, \"socket.close\", [1, {\"hadError\": false}]]");
     expect_record(&broker.record, "close 1");
     ck_assert_uint_eq(netbroker_unflushed(broker.session), 0);
@@ -384,15 +390,23 @@ START_TEST(without_half_open_the_peers_end_is_ours)
     fake_broker_say(&broker, "[2, \"socket.end\", [1]]");
     ck_assert_int_eq(netbroker_socket_write(socket, "abc", 3), -EPIPE);
     expect_record(&broker.record, "end 1");
-    fake_broker_expect(&broker, "[0, 1, \"socket.write\", [1, {\"$binary\": \"YWJj\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, {\"$binary\": \"YWJj\"}]]");
     fake_broker_expect(&broker, "[2, \"socket.end\", [1]]");
     fake_broker_close(&broker);
 }
 END_TEST
 
-/* ---- the library's own count ---- */
+/* ---- writing ahead ---- */
 
-START_TEST(drain_follows_the_responses)
+/* The broker tells that the kernel has taken so much of socket 1. */
+static int flushed(struct fake_broker *broker, size_t offset)
+{
+    char frame[64];
+    snprintf(frame, sizeof frame, "[2, \"socket.flushed\", [1, %zu]]", offset);
+    return fake_broker_say(broker, frame);
+}
+
+START_TEST(drain_follows_what_was_flushed)
 {
     struct fake_broker broker;
     fake_broker_open(&broker, &(struct netbroker_options){.high_water_mark = 8}, plain);
@@ -400,19 +414,25 @@ START_TEST(drain_follows_the_responses)
     ck_assert_int_eq(netbroker_socket_write(socket, "abcd", 4), 0);
     ck_assert_int_eq(netbroker_socket_write(socket, "efgh", 4), 1);
     ck_assert_int_eq(netbroker_socket_write(socket, "i", 1), 1);
-    fake_broker_expect(&broker, "[0, 0, \"socket.write\", [1, {\"$binary\": \"YWJjZA==\"}]]");
-    fake_broker_expect(&broker, "[0, 1, \"socket.write\", [1, {\"$binary\": \"ZWZnaA==\"}]]");
-    fake_broker_expect(&broker, "[0, 2, \"socket.write\", [1, {\"$binary\": \"aQ==\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, {\"$binary\": \"YWJjZA==\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, {\"$binary\": \"ZWZnaA==\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, {\"$binary\": \"aQ==\"}]]");
     ck_assert_uint_eq(netbroker_socket_unflushed(socket), 9);
-    fake_broker_say(&broker, "[1, 0, null, {\"bytesWritten\": 4}]");
+    flushed(&broker, 4);
     ck_assert_uint_eq(netbroker_socket_unflushed(socket), 5);
     expect_record(&broker.record, "");
-    fake_broker_say(&broker, "[1, 1, null, {\"bytesWritten\": 8}]");
+    flushed(&broker, 8);
     expect_record(&broker.record, "drain 1");
-    fake_broker_say(&broker, "[1, 2, null, {\"bytesWritten\": 9}]");
+    /* Said again, or too late, it does no harm. */
+    flushed(&broker, 8);
+    flushed(&broker, 2);
+    ck_assert_uint_eq(netbroker_socket_unflushed(socket), 1);
+    flushed(&broker, 9);
     expect_record(&broker.record, "");
     ck_assert_uint_eq(netbroker_socket_unflushed(socket), 0);
+    ck_assert_uint_eq(netbroker_unflushed(broker.session), 0);
     ck_assert_int_eq(netbroker_socket_write(socket, "abcd", 4), 0);
+    ck_assert_int_eq(flushed(&broker, 14), -EBADMSG);
     fake_broker_close(&broker);
 }
 END_TEST
@@ -430,10 +450,10 @@ START_TEST(unflushed_bytes_are_bounded)
     ck_assert_int_eq(netbroker_socket_write(socket, big, 1), -ENOBUFS);
     ck_assert_int_eq(netbroker_socket_write(socket, big, 0), 1);
     ck_assert_uint_eq(netbroker_socket_unflushed(socket), 200);
-    fake_broker_say(&broker, "[1, 0, null, {}]");
-    fake_broker_say(&broker, "[1, 1, null, {}]");
+    flushed(&broker, 200);
     expect_record(&broker.record, "drain 1");
     ck_assert_int_eq(netbroker_socket_write(socket, big, 300), 1);
+    ck_assert_int_eq(netbroker_socket_write(socket, big, 1), -ENOBUFS);
     fake_broker_close(&broker);
 }
 END_TEST
@@ -441,82 +461,242 @@ END_TEST
 START_TEST(a_write_is_cut_to_what_the_broker_takes)
 {
     struct fake_broker broker;
-    fake_broker_open(&broker, NULL, "{\"protocol\": 1, \"limits\": {\"maxWrite\": 3}}");
+    fake_broker_open(&broker, NULL,
+                     "{\"protocol\": 1, \"features\": [\"flow\"], \"limits\": {\"maxWrite\": 3,"
+                     "\"writeWindow\": 1000, \"sessionWriteWindow\": 10000}}");
     struct netbroker_socket *socket = connected(&broker);
     ck_assert_int_eq(netbroker_socket_write(socket, "abcdefg", 7), 0);
-    fake_broker_expect(&broker, "[0, 0, \"socket.write\", [1, {\"$binary\": \"YWJj\"}]]");
-    fake_broker_expect(&broker, "[0, 1, \"socket.write\", [1, {\"$binary\": \"ZGVm\"}]]");
-    fake_broker_expect(&broker, "[0, 2, \"socket.write\", [1, {\"$binary\": \"Zw==\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, {\"$binary\": \"YWJj\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, {\"$binary\": \"ZGVm\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, {\"$binary\": \"Zw==\"}]]");
     fake_broker_close(&broker);
 }
 END_TEST
 
-/* ---- what may be under way ---- */
-
-/* The payload of the next frame, which must be a write of that socket; SIZE_MAX when there is no frame. */
-static size_t hear_write(struct fake_broker *broker, json_int_t target)
+/* The bytes of the writes that have come, all of that socket; the last frame is another one if `rest` is its name. */
+static size_t hear_writes(struct fake_broker *broker, json_int_t target, const char *rest)
 {
-    json_t *frame = fake_broker_hear(broker), *body;
-    const char *method;
-    json_int_t type, msgid, id;
-    if (!frame)
-        return SIZE_MAX;
-    ck_assert_int_eq(json_unpack(frame, "[I, I, s, [I, o]]", &type, &msgid, &method, &id, &body), 0);
-    ck_assert_str_eq(method, "socket.write");
-    ck_assert_int_eq(id, target);
-    size_t length = json_string_length(json_object_get(body, "$binary")) / 4 * 3;
-    json_decref(frame);
-    return length / 1000 * 1000;
+    size_t all = 0;
+    json_t *frame;
+    while ((frame = fake_broker_hear(broker))) {
+        const char *method = json_string_value(json_array_get(frame, 1));
+        json_t *params = json_array_get(frame, 2);
+        ck_assert_int_eq(json_integer_value(json_array_get(params, 0)), target);
+        bool is_write = strcmp(method, "socket.write") == 0;
+        if (is_write) {
+            const char *text = json_string_value(json_object_get(json_array_get(params, 1), "$binary"));
+            size_t length = strlen(text);
+            all += length / 4 * 3 - (length > 0 && text[length - 1] == '=') -
+                   (length > 1 && text[length - 2] == '=');
+        }
+        ck_assert_str_eq(method, is_write ? "socket.write" : rest ? rest : "nothing");
+        json_decref(frame);
+        if (!is_write)
+            break;
+    }
+    return all;
 }
 
-START_TEST(no_more_than_a_window_is_under_way)
+START_TEST(no_more_than_a_window_is_ahead)
 {
-    enum { WINDOW = 1 << 20, LENGTH = WINDOW + (144 << 10) };
+    enum { WINDOW = 256 << 10, LENGTH = 3 * WINDOW + 100 };
     static char bytes[LENGTH];
     struct fake_broker broker;
     fake_broker_open(&broker, NULL, plain);
     struct netbroker_socket *socket = connected(&broker);
     ck_assert_int_eq(netbroker_socket_write(socket, bytes, LENGTH), 1);
     ck_assert_int_eq(netbroker_socket_end(socket), 0);
-    for (size_t under_way = 0; under_way < WINDOW; under_way += 64 << 10)
-        ck_assert_uint_eq(hear_write(&broker, 1), 65000);
-    fake_broker_expect_nothing(&broker);
+    ck_assert_uint_eq(hear_writes(&broker, 1, NULL), WINDOW);
     ck_assert_uint_eq(netbroker_socket_unflushed(socket), LENGTH);
-    fake_broker_say(&broker, "[1, 0, null, {}]");
-    ck_assert_uint_eq(hear_write(&broker, 1), 65000);
-    fake_broker_expect_nothing(&broker);
-    fake_broker_say(&broker, "[1, 1, null, {}]");
-    fake_broker_say(&broker, "[1, 2, null, {}]");
-    ck_assert_uint_eq(hear_write(&broker, 1), 65000);
-    ck_assert_uint_eq(hear_write(&broker, 1), 16000);
-    fake_broker_expect(&broker, "[2, \"socket.end\", [1]]");
+    flushed(&broker, 64 << 10);
+    ck_assert_uint_eq(hear_writes(&broker, 1, NULL), 64 << 10);
+    /* Too little room for a frame: the next news are waited for. */
+    flushed(&broker, (64 << 10) + 1000);
+    ck_assert_uint_eq(hear_writes(&broker, 1, NULL), 0);
+    flushed(&broker, WINDOW);
+    ck_assert_uint_eq(hear_writes(&broker, 1, NULL), WINDOW - (64 << 10));
+    flushed(&broker, 2 * WINDOW);
+    ck_assert_uint_eq(hear_writes(&broker, 1, NULL), WINDOW);
+    flushed(&broker, 3 * WINDOW);
+    ck_assert_uint_eq(hear_writes(&broker, 1, "socket.end"), 100);
     fake_broker_expect_nothing(&broker);
     fake_broker_close(&broker);
 }
 END_TEST
 
-START_TEST(stuck_sockets_leave_the_others_a_frame)
+START_TEST(before_the_welcome_one_frame_goes)
 {
-    enum { LENGTH = 2 << 20, STUCK = 10 };
+    enum { LENGTH = 100000 };
+    static char bytes[LENGTH];
+    int pair[2];
+    struct record record = {.text = ""};
+    struct netbroker_socket *one, *other;
+    struct fake_broker broker = {.fd = -1};
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    broker.fd = pair[0];
+    ck_assert_int_eq(netbroker_open(pair[1], NULL, &broker.session), 0);
+    struct netbroker_connect_options options = {.port = 80};
+    netbroker_create_connection(broker.session, &options, &recorded_socket, &record, &one);
+    netbroker_create_connection(broker.session, &options, &recorded_socket, &record, &other);
+    for (int i = 0; i < 3; i++)
+        json_decref(fake_broker_hear(&broker));
+    ck_assert_int_eq(netbroker_socket_write(one, bytes, LENGTH), 0);
+    ck_assert_int_eq(netbroker_socket_write(other, bytes, LENGTH), 0);
+    ck_assert_uint_eq(hear_writes(&broker, 1, NULL), 64 << 10);
+    char welcome[300];
+    snprintf(welcome, sizeof welcome, "[1, 0, null, %s]", plain);
+    ck_assert_int_eq(fake_broker_say(&broker, welcome), 0);
+    ck_assert_uint_eq(hear_writes(&broker, 3, NULL), LENGTH);
+    flushed(&broker, 64 << 10);
+    ck_assert_uint_eq(hear_writes(&broker, 1, NULL), LENGTH - (64 << 10));
+    netbroker_free(broker.session);
+    close(pair[0]);
+}
+END_TEST
+
+START_TEST(stuck_sockets_leave_something_to_the_others)
+{
+    enum { LENGTH = 2 << 20, STUCK = 40, WINDOW = 1 << 20 };
     static char bytes[LENGTH];
     struct fake_broker broker;
-    fake_broker_open(&broker, NULL, plain);
-    size_t under_way = 0, length;
+    fake_broker_open(&broker, NULL,
+                     "{\"protocol\": 1, \"features\": [\"flow\"], \"limits\": {\"writeWindow\": 262144,"
+                     "\"sessionWriteWindow\": 1048576}}");
+    size_t under_way = 0;
     for (int i = 0; i < STUCK; i++) {
         struct netbroker_socket *socket =
             connect_to(&broker, &(struct netbroker_connect_options){.port = 80});
         json_decref(fake_broker_hear(&broker));
         ck_assert_int_eq(netbroker_socket_write(socket, bytes, LENGTH), 1);
-        while ((length = hear_write(&broker, 2 * i + 1)) != SIZE_MAX)
-            under_way += length;
+        under_way += hear_writes(&broker, 2 * i + 1, NULL);
     }
-    ck_assert_uint_ge(under_way, 1400 << 10);
-    ck_assert_uint_le(under_way, 1700 << 10);
+    ck_assert_uint_le(under_way, WINDOW);
     struct netbroker_socket *socket = connect_to(&broker, &(struct netbroker_connect_options){.port = 80});
     json_decref(fake_broker_hear(&broker));
-    ck_assert_int_eq(netbroker_socket_write(socket, bytes, 20000), 0);
-    ck_assert_uint_eq(hear_write(&broker, 2 * STUCK + 1), 8000);
+    ck_assert_int_eq(netbroker_socket_write(socket, "small", 5), 0);
+    ck_assert_uint_eq(hear_writes(&broker, 2 * STUCK + 1, NULL), 5);
+    fake_broker_close(&broker);
+}
+END_TEST
+
+START_TEST(in_line_for_the_session_window)
+{
+    struct fake_broker broker;
+    struct netbroker_socket *sockets[4];
+    fake_broker_open(&broker, NULL,
+                     "{\"protocol\": 1, \"features\": [\"flow\"], \"limits\": {\"maxWrite\": 100,"
+                     "\"writeWindow\": 100, \"sessionWriteWindow\": 100}}");
+    sockets[0] = connected(&broker);
+    ck_assert_int_eq(netbroker_socket_write(sockets[0], (char[100]){0}, 100), 0);
+    ck_assert_uint_eq(hear_writes(&broker, 1, NULL), 100);
+    for (int i = 1; i < 4; i++) {
+        sockets[i] = connect_to(&broker, &(struct netbroker_connect_options){.port = 80});
+        json_decref(fake_broker_hear(&broker));
+        ck_assert_int_eq(netbroker_socket_write(sockets[i], (char[10]){0}, 10), 0);
+        ck_assert_uint_eq(hear_writes(&broker, 2 * i + 1, NULL), 0);
+    }
+    /* One in the middle goes; then there is room for those who are left. */
+    netbroker_socket_destroy(sockets[2]);
+    json_decref(fake_broker_hear(&broker));
+    fake_broker_say(&broker, "[2, \"socket.close\", [5, {\"hadError\": false}]]");
+    flushed(&broker, 100);
+    fake_broker_expect(&broker, "[2, \"socket.write\", [3, {\"$binary\": \"AAAAAAAAAAAAAA==\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [7, {\"$binary\": \"AAAAAAAAAAAAAA==\"}]]");
     fake_broker_expect_nothing(&broker);
+    fake_broker_close(&broker);
+}
+END_TEST
+
+START_TEST(what_a_closed_socket_had_ahead_is_room_for_others)
+{
+    struct fake_broker broker;
+    fake_broker_open(&broker, NULL,
+                     "{\"protocol\": 1, \"features\": [\"flow\"], \"limits\": {\"maxWrite\": 100,"
+                     "\"writeWindow\": 100, \"sessionWriteWindow\": 100}}");
+    struct netbroker_socket *first = connected(&broker);
+    ck_assert_int_eq(netbroker_socket_write(first, (char[100]){0}, 100), 0);
+    struct netbroker_socket *second = connect_to(&broker, &(struct netbroker_connect_options){.port = 80});
+    ck_assert_int_eq(netbroker_socket_write(second, (char[10]){0}, 10), 0);
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, \"*\"]]");
+    json_decref(fake_broker_hear(&broker));
+    fake_broker_expect_nothing(&broker);
+    fake_broker_say(&broker, "[2, \"socket.close\", [1, {\"hadError\": true}]]");
+    ck_assert_uint_eq(hear_writes(&broker, 3, NULL), 10);
+    ck_assert_uint_eq(netbroker_unflushed(broker.session), 10);
+    fake_broker_close(&broker);
+}
+END_TEST
+
+START_TEST(a_broker_without_windows_is_refused)
+{
+    int pair[2];
+    struct record record = {.text = ""};
+    struct netbroker_options options = {.events = &recorded_session, .context = &record};
+    struct fake_broker broker = {.fd = -1};
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    broker.fd = pair[0];
+    ck_assert_int_eq(netbroker_open(pair[1], &options, &broker.session), 0);
+    ck_assert_int_eq(fake_broker_say(&broker, "[1, 0, null, {\"protocol\": 1, \"features\": [\"group\"]}]"),
+                     -EPROTONOSUPPORT);
+    expect_record(&record, "session fatal ERR_NB_NOT_NEGOTIATED");
+    netbroker_free(broker.session);
+    close(pair[0]);
+}
+END_TEST
+
+/* ---- reading ahead ---- */
+
+static void say_data(struct fake_broker *broker, size_t length)
+{
+    struct netbroker_packer frame = {0};
+    static const char bytes[1 << 16];
+    netbroker_pack_array(&frame, 3);
+    netbroker_pack_uint(&frame, 2);
+    netbroker_pack_str(&frame, "socket.data");
+    netbroker_pack_array(&frame, 2);
+    netbroker_pack_uint(&frame, 1);
+    netbroker_pack_bin(&frame, bytes, length);
+    ck_assert_int_eq(fake_broker_send(broker, frame.bytes, frame.length), 0);
+    netbroker_packer_free(&frame);
+}
+
+START_TEST(credit_follows_what_was_consumed)
+{
+    struct fake_broker broker;
+    fake_broker_open(&broker, NULL, plain);
+    connected(&broker);
+    say_data(&broker, 65000);
+    say_data(&broker, 65000);
+    fake_broker_expect_nothing(&broker);
+    say_data(&broker, 2000);
+    fake_broker_expect(&broker, "[2, \"socket.credit\", [1, 394144]]");
+    say_data(&broker, 65000);
+    say_data(&broker, 65000);
+    say_data(&broker, 2000);
+    fake_broker_expect(&broker, "[2, \"socket.credit\", [1, 526144]]");
+    fake_broker_expect_nothing(&broker);
+    fake_broker_say(&broker, "[2, \"socket.end\", [1]]");
+    fake_broker_close(&broker);
+}
+END_TEST
+
+START_TEST(by_hand_nothing_is_consumed_before_the_program_says_so)
+{
+    struct fake_broker broker;
+    fake_broker_open(&broker, NULL, plain);
+    struct netbroker_socket *socket = connect_to(
+        &broker,
+        &(struct netbroker_connect_options){.port = 80, .read_window = 1000, .consume_by_hand = true});
+    fake_broker_expect(&broker, "[0, 0, \"net.createConnection\", [1, {\"port\": 80, \"allowHalfOpen\": true,"
+                                "\"readWindow\": 1000}]]");
+    say_data(&broker, 1000);
+    fake_broker_expect_nothing(&broker);
+    ck_assert_int_eq(netbroker_socket_consumed(socket, 1001), -EINVAL);
+    ck_assert_int_eq(netbroker_socket_consumed(socket, 499), 0);
+    fake_broker_expect_nothing(&broker);
+    ck_assert_int_eq(netbroker_socket_consumed(socket, 1), 0);
+    fake_broker_expect(&broker, "[2, \"socket.credit\", [1, 1500]]");
+    ck_assert_int_eq(netbroker_socket_consumed(socket, 501), -EINVAL);
     fake_broker_close(&broker);
 }
 END_TEST
@@ -540,8 +720,7 @@ START_TEST(bytes_in_the_backlog_are_released_when_the_socket_goes)
     /* Part of the first waits in the outbox: its bytes are still needed. */
     ck_assert_int_eq(released, 1);
     netbroker_flush(broker.session);
-    while (hear_write(&broker, 1) == 65000 && released < 2)
-        netbroker_flush(broker.session);
+    hear_writes(&broker, 1, "socket.destroy");
     ck_assert_int_eq(released, 2);
     fake_broker_close(&broker);
 }
@@ -562,7 +741,7 @@ START_TEST(borrowed_bytes_are_released_once)
     ck_assert_int_eq(released, 1);
     ck_assert_int_eq(netbroker_flush(broker.session), 0);
     ck_assert_int_eq(released, 2);
-    fake_broker_expect(&broker, "[0, 0, \"socket.write\", [1, {\"$binary\": \"c21hbGw=\"}]]");
+    fake_broker_expect(&broker, "[2, \"socket.write\", [1, {\"$binary\": \"c21hbGw=\"}]]");
     for (int i = 1; i <= 3; i++)
         json_decref(fake_broker_hear(&broker));
     fake_broker_expect_nothing(&broker);
@@ -578,22 +757,28 @@ START_TEST(frames_in_the_steady_state_allocate_nothing)
 {
     struct fake_broker broker;
     struct netbroker_packer data = pack_text("[2, \"socket.data\", [1, \"0123456789\"]]");
-    struct netbroker_packer written = pack_text("[1, 0, null, {\"bytesWritten\": 10}]");
     fake_broker_open(&broker, NULL, plain);
     struct netbroker_socket *socket = connected(&broker);
     long allocations = 0;
+    unsigned char flush[64];
     for (int round = 0; round < 10000; round++) {
         if (round == 10)
             allocations = broker.memory.allocations;
         ck_assert_int_eq(netbroker_socket_write(socket, "0123456789", 10), 0);
         ck_assert_int_eq(fake_broker_send(&broker, data.bytes, data.length), 0);
-        ck_assert_int_eq(fake_broker_send(&broker, written.bytes, written.length), 0);
+        struct netbroker_packer told = {.bytes = flush, .capacity = sizeof flush};
+        netbroker_pack_array(&told, 3);
+        netbroker_pack_uint(&told, 2);
+        netbroker_pack_str(&told, "socket.flushed");
+        netbroker_pack_array(&told, 2);
+        netbroker_pack_uint(&told, 1);
+        netbroker_pack_uint(&told, (uint64_t)(round + 1) * 10);
+        ck_assert_int_eq(fake_broker_send(&broker, told.bytes, told.length), 0);
         expect_record(&broker.record, "data 1 0123456789");
         json_decref(fake_broker_hear(&broker));
     }
     ck_assert_int_eq(broker.memory.allocations, allocations);
     netbroker_packer_free(&data);
-    netbroker_packer_free(&written);
     fake_broker_close(&broker);
 }
 END_TEST
@@ -609,7 +794,8 @@ static struct netbroker_server *listening(struct fake_broker *broker)
                      0);
     ck_assert_int_eq(netbroker_server_listen(server, &(struct netbroker_listen_options){.port = 80}), 0);
     fake_broker_expect(broker,
-                       "[0, 0, \"server.create\", [1, {\"allowHalfOpen\": true, \"maxConnections\": 0}]]");
+                       "[0, 0, \"server.create\", [1, {\"allowHalfOpen\": true, \"readWindow\": 262144,"
+                       "\"maxConnections\": 0}]]");
     fake_broker_expect(broker, "[0, 1, \"server.listen\", [1, {\"port\": 80}]]");
     ck_assert_ptr_null(netbroker_server_address(server));
     fake_broker_say(broker, "[1, 0, null, {\"id\": 1}]");
@@ -808,11 +994,17 @@ int main(void)
                                   a_destroyed_socket_hears_only_close,
                                   nothing_is_written_after_the_end,
                                   without_half_open_the_peers_end_is_ours,
-                                  drain_follows_the_responses,
+                                  drain_follows_what_was_flushed,
                                   unflushed_bytes_are_bounded,
                                   a_write_is_cut_to_what_the_broker_takes,
-                                  no_more_than_a_window_is_under_way,
-                                  stuck_sockets_leave_the_others_a_frame,
+                                  no_more_than_a_window_is_ahead,
+                                  before_the_welcome_one_frame_goes,
+                                  stuck_sockets_leave_something_to_the_others,
+                                  in_line_for_the_session_window,
+                                  what_a_closed_socket_had_ahead_is_room_for_others,
+                                  a_broker_without_windows_is_refused,
+                                  credit_follows_what_was_consumed,
+                                  by_hand_nothing_is_consumed_before_the_program_says_so,
                                   bytes_in_the_backlog_are_released_when_the_socket_goes,
                                   borrowed_bytes_are_released_once,
                                   frames_in_the_steady_state_allocate_nothing,
