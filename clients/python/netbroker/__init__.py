@@ -8,6 +8,7 @@ from .actor import Event
 from .address import SocketAddress, is_ip, is_ipv4, is_ipv6, socket_address
 from .block_list import BlockList, Match, RuleHits
 from .errors import BrokerError, NoBrokerError, SessionLost
+from .loop import BrokerLoopMixin, install, on_broker
 from .opening import connect, default_path
 from .server import Connection, Peer, Server, ServerInfo
 from .session import VERSION, Session
@@ -29,6 +30,7 @@ __all__ = [
     "Address",
     "BlockList",
     "BrokerError",
+    "BrokerLoopMixin",
     "Connection",
     "Endpoints",
     "Event",
@@ -49,9 +51,11 @@ __all__ = [
     "create_connection",
     "create_server",
     "default_path",
+    "install",
     "is_ip",
     "is_ipv4",
     "is_ipv6",
+    "on_broker",
     "open_connection",
     "open_unix_connection",
     "socket_address",

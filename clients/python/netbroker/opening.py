@@ -76,7 +76,8 @@ async def _dial(path: Optional[StrPath]) -> Session:
         where = os.fsdecode(where)
     loop = asyncio.get_running_loop()
     try:
-        _, session = await loop.create_unix_connection(Session, where)
+        dial = getattr(loop, "native_unix_connection", loop.create_unix_connection)  # a loop that uses the broker has both
+        _, session = await dial(Session, where)
     except PermissionError as error:
         raise PermissionError(error.errno, "the broker's socket belongs to another user", where) from error
     except OSError as error:

@@ -105,6 +105,7 @@ async def create_server(
     session: Optional[Session] = None,
     backlog: int = 511,
     ipv6_only: Optional[bool] = None,
+    reuse_port: Optional[bool] = None,
     max_connections: Optional[int] = None,
     no_delay: bool = True,
     keep_alive: Optional[bool] = None,
@@ -129,6 +130,7 @@ async def create_server(
         path=None if path is None else to_path(path),
         backlog=backlog,
         ipv6_only=ipv6_only,
+        reuse_port=reuse_port or None,
     )
     async with _working_in(session) as working:
         server = StreamServer(working, protocol_factory)

@@ -12,6 +12,7 @@ from .errors import SessionLost, from_map
 from .outgoing import SLACK, Outgoing, Payload
 from .session import Failure, Session
 from .socket import Socket
+from .transport_socket import TransportSocket
 
 WRITE_HIGH = 256 * 1024  # bytes buffered at which the protocol is told to pause
 
@@ -21,7 +22,8 @@ class SocketTransport(asyncio.Transport):
 
     Everything that asyncio says of a transport holds. `get_extra_info` knows
     `peername`, `sockname`, `peercred` (who connected to a Unix path: uid, gid,
-    pid) and `netbroker` (a `Socket`, for keep-alive, timeouts and the like).
+    pid), `socket` (names and options, as asyncio's) and `netbroker` (a `Socket`,
+    for keep-alive, timeouts and the like).
 
     While reading is paused, what was on its way when the broker heard of it is
     held here: mostly less than the 1 MiB that the broker queues for a session.
@@ -31,7 +33,7 @@ class SocketTransport(asyncio.Transport):
         self, session: Session, target: int, protocol: asyncio.BaseProtocol, extra: Optional[Dict[str, Any]] = None
     ) -> None:
         super().__init__()
-        self._extra_info = {"sockname": "", "peername": "", **(extra or {})}
+        self._extra_info: Dict[str, Any] = {"sockname": "", "peername": "", **(extra or {})}
         self.on_lost: Optional[Callable[[], None]] = None  # called once, after connection_lost
         self._session = session
         self._loop = asyncio.get_running_loop()
@@ -116,7 +118,7 @@ class SocketTransport(asyncio.Transport):
             raise
         except BaseException as error:
             self._session.report("protocol.data_received() failed", error)
-            self._abort(error)
+            self._force_close(error)
 
     def _deliver_eof(self) -> None:
         if self._closing or not self._open:
@@ -127,7 +129,7 @@ class SocketTransport(asyncio.Transport):
             raise
         except BaseException as error:
             self._session.report("protocol.eof_received() failed", error)
-            self._abort(error)
+            self._force_close(error)
             return
         if not keep_open:
             self.close()
@@ -268,9 +270,10 @@ class SocketTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Closes at once; what was not yet sent is dropped."""
-        self._abort(None)
+        self._force_close(None)
 
-    def _abort(self, error: Optional[BaseException]) -> None:
+    def _force_close(self, error: Optional[BaseException]) -> None:
+        """As abort(), but the protocol is told the error; asyncio's TLS calls it by this name."""
         self._closing = self._eof = self._end_sent = True
         if self._session.remove(self._target):
             self._destroy()
@@ -284,7 +287,19 @@ class SocketTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "netbroker":
             return Socket(self._session, self._target)
+        if name == "socket" and self._was_opened:
+            return self._socket()
         return self._extra_info.get(name, default)
+
+    def _socket(self) -> TransportSocket:
+        if "socket" not in self._extra_info:
+            names = self._extra_info["sockname"], self._extra_info["peername"]
+            self._extra_info["socket"] = TransportSocket(*names, self._set_options)
+        socket: TransportSocket = self._extra_info["socket"]
+        return socket
+
+    def _set_options(self, options: Dict[str, Any]) -> None:
+        self._session.call(lambda failure, result: None, "socket.setOptions", (self._target, options))
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = self._protocol
