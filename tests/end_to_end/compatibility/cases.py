@@ -78,8 +78,6 @@ NODE = [
     node("redis", "redis", "redis.mjs", against="redis"),
 ]
 
-NO_BLOCKING = "there is no module for blocking programs yet"
-
 PYTHON = [
     *on_both_loops("streams", "python3", "streams.py", sides=("server", "client")),
     *on_both_loops("streams, TLS", "python3", "streams_tls.py", sides=("server", "client")),
@@ -89,9 +87,8 @@ PYTHON = [
     *on_both_loops("httpx, TLS", "python3-httpx", "httpx_tls.py", against="nginx", ports=("tls_port",)),
     *on_both_loops("asyncpg", "python3-asyncpg", "asyncpg_queries.py", against="postgresql"),
     *on_both_loops("redis.asyncio", "python3-redis", "redis_asyncio.py", against="redis"),
-    Case("Python", "redis", "python3-redis", "redis_blocking.py", against="redis", way="blocking", known=NO_BLOCKING),
-    Case("Python", "urllib", "python3", "urllib_blocking.py", against="nginx", ports=("port", "tls_port"), way="blocking",
-         known=NO_BLOCKING),
+    Case("Python", "redis", "python3-redis", "redis_blocking.py", against="redis", way="blocking"),
+    Case("Python", "urllib", "python3", "urllib_blocking.py", against="nginx", ports=("port", "tls_port"), way="blocking"),
 ]
 
 C = [Case("C", f"Redis by {name}", "libnetbroker", "compatibility-redis", against="redis", way=loop)

@@ -10,7 +10,10 @@ def prepare(way, place):
     if way == "uvloop":
         import uvloop
         uvloop.install()
-    if place == "broker":
+    if place == "broker" and way == "blocking":
+        import netbroker.blocking
+        netbroker.blocking.install()
+    elif place == "broker":
         import netbroker
         netbroker.install()
 
