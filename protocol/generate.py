@@ -24,6 +24,7 @@ def outputs(directory):
         "protocol/generated/handlers.def": c_code.handlers_def(schema),
         "docs/protocol.md": documents.protocol_md(schema, template),
         "clients/python/netbroker/_schema.py": clients.schema_py(schema),
+        "clients/node/lib/schema.cjs": clients.schema_js(schema),
         "clients/c/schema.h": clients.schema_h(schema),
         "fuzz/codec.dict": fuzz.codec_dict(schema),
         "fuzz/frame.dict": fuzz.frame_dict(schema),

@@ -55,3 +55,18 @@ def schema_h(schema):
 {lines}
 #endif
 """
+
+
+def schema_js(schema):
+    lists = (("METHODS", [m.name for m in schema.methods]), ("EVENTS", [e.name for e in schema.events]),
+             ("ERRORS", [e.name for e in schema.errors]))
+    blocks = "".join(f"const {name} = new Set([\n" + "".join(f"  '{item}',\n" for item in items) + "]);\n\n"
+                     for name, items in lists)
+    return f"""'use strict';
+
+// {NOTE}: names of the protocol.
+
+const PROTOCOL_VERSION = {PROTOCOL_VERSION};
+
+{blocks}module.exports = {{ PROTOCOL_VERSION, METHODS, EVENTS, ERRORS }};
+"""

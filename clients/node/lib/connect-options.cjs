@@ -1,0 +1,76 @@
+'use strict';
+
+// What connect takes, in all its forms, checked as Node checks it and said in the protocol's words.
+
+const net = require('node:net');
+const { getDefaultAutoSelectFamily, getDefaultAutoSelectFamilyAttemptTimeout } = require('./defaults.cjs');
+const { coded } = require('./errors.cjs');
+const { resolve } = require('./locate.cjs');
+
+// (options | path | port[, host]) and perhaps a callback -> [options, callback or null].
+function normalize(args) {
+  return Array.isArray(args[0]) ? args[0] : net._normalizeArgs(args);
+}
+
+function wrongType(name, expected, value) {
+  const received = value === null ? 'null' : typeof value === 'object' ?
+    `an instance of ${value.constructor?.name}` : `type ${typeof value} (${String(value)})`;
+  return coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" property must be ${expected}. Received ${received}`);
+}
+
+function checkType(options, field, type) {
+  if (options[field] != null && typeof options[field] !== type)
+    throw wrongType(`options.${field}`, `of type ${type}`, options[field]);
+}
+
+function checkPort(port) {
+  if (typeof port !== 'number' && typeof port !== 'string')
+    throw wrongType('options.port', 'one of type number or string', port);
+  if ((typeof port === 'string' && port.trim() === '') || +port !== (+port >>> 0) || port > 0xffff) {
+    const received = typeof port === 'string' ? `type string ('${port}')` : `type number (${port})`;
+    throw coded(RangeError, 'ERR_SOCKET_BAD_PORT', `Port should be >= 0 and < 65536. Received ${received}.`);
+  }
+}
+
+const families = { IPv4: 4, IPv6: 6 };
+
+// Throws what Node throws. noDelay and the like are those that the socket was given before.
+function connectOptions(options, { noDelay, keepAlive, delay }) {
+  const common = { allowHalfOpen: true };
+  if (options.path) {
+    checkType(options, 'path', 'string');
+    return { ...common, path: resolve(options.path) };
+  }
+  checkTcp(options);
+  const host = options.host || 'localhost';
+  const isName = net.isIP(host) === 0;
+  return {
+    ...common,
+    noDelay,
+    keepAlive,
+    keepAliveInitialDelay: delay || undefined,
+    port: Number(options.port) | 0,
+    host,
+    localAddress: options.localAddress || undefined,
+    localPort: options.localPort || undefined,
+    family: isName ? families[options.family] ?? options.family ?? undefined : undefined,
+    hints: options.hints || undefined,
+    lookup: (isName && options.lookup != null) || undefined,
+    autoSelectFamily: options.autoSelectFamily ?? getDefaultAutoSelectFamily(),
+    autoSelectFamilyAttemptTimeout: options.autoSelectFamilyAttemptTimeout ?? getDefaultAutoSelectFamilyAttemptTimeout(),
+  };
+}
+
+function checkTcp(options) {
+  if (options.localAddress && !net.isIP(options.localAddress))
+    throw coded(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${options.localAddress}`);
+  if (options.localPort)
+    checkType(options, 'localPort', 'number');
+  checkPort(options.port);
+  checkType(options, 'autoSelectFamily', 'boolean');
+  checkType(options, 'autoSelectFamilyAttemptTimeout', 'number');
+  if (!net.isIP(options.host || 'localhost'))
+    checkType(options, 'lookup', 'function');
+}
+
+module.exports = { connectOptions, normalize };

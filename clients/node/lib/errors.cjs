@@ -1,0 +1,42 @@
+'use strict';
+
+// Errors as Node makes them: from what the broker tells, and those that Node's own code would have thrown.
+
+const CLASSES = { TypeError, RangeError, SyntaxError };
+const FIELDS = ['errno', 'code', 'syscall', 'address', 'port', 'hostname', 'limit', 'argument'];
+
+// The Error that the broker's map describes.
+function fromMap(map) {
+  const error = map.errors ?
+    new AggregateError(map.errors.map(fromMap), map.message) :
+    new (CLASSES[map.name] ?? Error)(map.message);
+  for (const field of FIELDS) {
+    if (map[field] !== undefined)
+      error[field] = map[field];
+  }
+  return error;
+}
+
+function coded(Class, code, message, fields) {
+  const error = new Class(message);
+  Object.defineProperty(error, 'stack', { value: error.stack.replace(Class.name, `${Class.name} [${code}]`), writable: true, configurable: true });
+  return Object.assign(error, { code }, fields);
+}
+
+const closedBeforeConnection = () =>
+  coded(Error, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', 'Socket closed before the connection was established');
+const socketClosed = () => coded(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed');
+
+function unreachable(path, origin, cause) {
+  const message = `No broker answers at ${path} (${origin}): ${cause.code}. ` +
+    'Start one with "netbroker serve", or set NETBROKER_SOCKET to the path of its socket';
+  return Object.assign(new Error(message, { cause }), {
+    errno: cause.errno, code: cause.code, syscall: 'connect', address: path,
+  });
+}
+
+const lost = (why) => Object.assign(new Error(`The connection to the broker has ended${why ? `: ${why}` : ''}`), {
+  code: 'ERR_NB_SESSION_LOST',
+});
+
+module.exports = { closedBeforeConnection, coded, fromMap, lost, socketClosed, unreachable };

@@ -1,0 +1,136 @@
+'use strict';
+
+// net.Server over a server of the broker's. Node's own class is below it: it takes arguments and counts connections.
+
+const cluster = require('node:cluster');
+const net = require('node:net');
+const { share } = require('./block-list.cjs');
+const { Listener } = require('./listener.cjs');
+const { resolve } = require('./locate.cjs');
+const { session } = require('./session.cjs');
+const { Socket } = require('./socket.cjs');
+
+const NativeServer = net.Server;
+const native = NativeServer.prototype;
+const kBlockList = Symbol('blockList');
+const kListen = Symbol('listen');
+
+function Server(options, connectionListener) {
+  if (!(this instanceof Server))
+    return new Server(options, connectionListener);
+  NativeServer.call(this, options, connectionListener);
+  this[kBlockList] = options?.blockList;
+}
+Object.setPrototypeOf(Server.prototype, native);
+Object.setPrototypeOf(Server, NativeServer);
+
+const methods = {
+  listen(...args) {
+    const [options] = net._normalizeArgs(args);
+    const source = options._handle ?? options.handle ?? options;
+    this[kListen] = { ...options, shared: source instanceof Listener ? source : null };
+    if (this[kListen].shared && !this._handle)
+      return listenOn(this, args);
+    if (!cluster.isWorker || args[0] === null || typeof args[0] !== 'object')
+      return inThisProcess(() => native.listen.apply(this, args));
+    return native.listen.call(this, { ...options, exclusive: true }, ...args.slice(1)); // the broker shares it, not the primary
+  },
+
+  // Node's own listen comes here when it knows where; errors are told later, as Node's.
+  _listen2(address, port, addressType, backlog, fd) {
+    if (typeof fd === 'number')
+      return void this.emit('error', new Error('a descriptor cannot be listened on through the broker'));
+    begin(this, address, port, wanted(this[kListen], address, port, backlog));
+  },
+
+  onConnection(connection) {
+    const drop = dropOf(this, connection.endpoints);
+    if (drop) {
+      this.emit('drop', connection.kind === 'tcp' ? drop : undefined);
+      return connection.close(() => {});
+    }
+    const socket = new Socket({
+      handle: connection, allowHalfOpen: this.allowHalfOpen, pauseOnCreate: this.pauseOnConnect,
+      readableHighWaterMark: this.highWaterMark, writableHighWaterMark: this.highWaterMark,
+      noDelay: this.noDelay, keepAlive: this.keepAlive, keepAliveInitialDelay: this.keepAliveInitialDelay * 1000 || undefined,
+    });
+    this._connections++;
+    socket.server = this;
+    socket._server = this;
+    this.emit('connection', socket);
+  },
+};
+for (const [name, value] of Object.entries(methods))
+  Object.defineProperty(Server.prototype, name, { value, writable: true, configurable: true });
+
+// Arguments without a map: in a worker Node would ask the primary, unless it is told not to.
+function inThisProcess(listen) {
+  if (!cluster.isWorker)
+    return listen();
+  cluster.isPrimary = true;
+  try {
+    return listen();
+  } finally {
+    cluster.isPrimary = false;
+  }
+}
+
+function listenOn(server, args) {
+  const callback = args.at(-1);
+  if (typeof callback === 'function')
+    server.once('listening', callback);
+  begin(server, null, -1, { handle: { server: server[kListen].shared.id } });
+  return server;
+}
+
+function wanted(options, address, port, backlog) {
+  const common = { backlog: backlog || undefined, exclusive: options.exclusive || undefined };
+  if (port === -1)
+    return { ...common, path: resolve(address), readableAll: options.readableAll, writableAll: options.writableAll };
+  return { ...common, port, host: address ?? undefined, ipv6Only: options.ipv6Only };
+}
+
+function begin(server, address, port, where) {
+  try {
+    const current = session();
+    const listener = new Listener(current, server);
+    listener.listen(created(server, current), where);
+    server._handle = listener;
+  } catch (error) {
+    const named = where.path && error.address !== undefined ? inTheirWords(error, where.path, address) : error;
+    return process.nextTick(() => server.emit('error', named));
+  }
+  if (server._unref)
+    server.unref();
+  process.nextTick(() => { if (server._handle) server.emit('listening'); });
+}
+
+function created(server, current) {
+  return {
+    allowHalfOpen: true,
+    noDelay: server.noDelay,
+    keepAlive: server.keepAlive,
+    keepAliveInitialDelay: server.keepAliveInitialDelay * 1000 || undefined,
+    blockList: server[kBlockList] ? share(current, server[kBlockList]) : undefined,
+  };
+}
+
+// The path as the program gave it.
+function inTheirWords(error, resolved, given) {
+  error.message = error.message.replace(String(resolved), given);
+  error.address = given;
+  return error;
+}
+
+function dropOf(server, endpoints) {
+  const isFull = server.maxConnections != null && server.maxConnections !== 0 && server._connections >= server.maxConnections;
+  const { remoteAddress, remoteFamily } = endpoints;
+  const isBlocked = remoteAddress && server[kBlockList]?.check(remoteAddress, remoteFamily.toLowerCase());
+  return isFull || isBlocked ? { __proto__: null, ...endpoints } : null;
+}
+
+function createServer(options, connectionListener) {
+  return new Server(options, connectionListener);
+}
+
+module.exports = { Server, createServer };

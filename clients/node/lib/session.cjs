@@ -1,0 +1,309 @@
+'use strict';
+
+// The one connection of a process, or of a worker thread, to the broker. All sockets and servers share it; it keeps the
+// process alive only as long as one of them does. When it is lost, the next actor opens a new one.
+
+const cluster = require('node:cluster');
+const fs = require('node:fs');
+const net = require('node:net');
+const { Decoder } = require('./decode.cjs');
+const { Encoder } = require('./encode.cjs');
+const errors = require('./errors.cjs');
+const { locate } = require('./locate.cjs');
+const { PROTOCOL_VERSION } = require('./schema.cjs');
+const { version } = require('../package.json');
+
+const NativeSocket = net.Socket; // before anybody puts something else there
+const MAX_BUFFERS = 512; // in one writev
+const READ_SIZE = 64 * 1024;
+const ANSWER_DEADLINE = 30_000; // ms, where a program waits in the same tick
+const NAP = 1; // ms, between looks at a socket that is not ready
+const REQUEST = 0, RESPONSE = 1;
+
+const nap = new Int32Array(new SharedArrayBuffer(4));
+
+class Session {
+  #encoder = new Encoder();
+  #decoder = new Decoder();
+  #unsent = []; // chunks that the kernel has not taken
+  #flushing = false;
+  #frames = []; // that came and are dispatched later, from #next on
+  #next = 0;
+  #actors = new Map();
+  #pending = new Map(); // msgid -> callback
+  #lastId = -1;
+  #lastMessage = 0;
+  #holds = 0;
+  #reason = null; // of a fatal session.error
+  open = true;
+  limits = null; // once the broker has answered
+  unflushed = 0; // bytes written by all sockets that no kernel has yet
+  stuck = new Set(); // sockets that wait for unflushed to fall
+
+  constructor() {
+    this.where = locate();
+    this.socket = new NativeSocket();
+    this.socket.on('data', (chunk) => this.#read(chunk, true));
+    this.socket.on('error', (cause) => this.#end(cause));
+    this.socket.on('close', () => this.#end(null));
+    this.socket.connect({ path: this.where.path });
+    this.socket.unref();
+    this.#hello();
+  }
+
+  #hello() {
+    const group = cluster.isWorker ? `node-cluster-${process.ppid}` : undefined;
+    const features = group ? ['flow', 'group'] : ['flow'];
+    const hello = { protocol: PROTOCOL_VERSION, client: { name: '@netbroker/net', version }, features, group };
+    this.request('session.hello', 0, hello, (error, welcome) => {
+      if (error)
+        this.#end(error);
+      else if (!welcome.features.includes('flow'))
+        this.#end(new Error('this broker has no flow control: it is too old'));
+      else
+        this.limits = welcome.limits;
+    });
+  }
+
+  newId() {
+    return (this.#lastId += 2);
+  }
+
+  // The actor's event(name, body) is called for all that happens to it, and lost(error) when the session is.
+  add(id, actor) {
+    this.#actors.set(id, actor);
+  }
+
+  remove(id) {
+    this.#actors.delete(id);
+  }
+
+  // Each hold keeps the process alive until it is let go.
+  hold() {
+    if (this.#holds++ === 0)
+      this.socket.ref();
+  }
+
+  letGo() {
+    if (--this.#holds === 0)
+      this.socket.unref();
+  }
+
+  notify(method, target, ...rest) {
+    this.#send([2, method, [target, ...rest]]);
+  }
+
+  // The callback gets (error, result), never in this tick.
+  request(method, target, body, callback) {
+    const id = this.#nextMessage();
+    this.#pending.set(id, callback);
+    this.#send([REQUEST, id, method, [target, body]]);
+    return id;
+  }
+
+  // Answers in this tick; throws the error. What else comes meanwhile is told later.
+  requestSync(method, target, body) {
+    let answer;
+    const id = this.request(method, target, body, (error, result) => { answer = { error, result }; });
+    const end = Date.now() + ANSWER_DEADLINE;
+    while (!answer) {
+      this.#lookAtSocket(id);
+      if (!answer && Date.now() > end)
+        this.#end(new Error(`no answer to ${method}`));
+    }
+    if (answer.error)
+      throw answer.error;
+    return answer.result;
+  }
+
+  #nextMessage() {
+    do
+      this.#lastMessage = (this.#lastMessage + 1) >>> 0;
+    while (this.#pending.has(this.#lastMessage));
+    return this.#lastMessage;
+  }
+
+  // ---- out ----
+
+  #send(frame) {
+    if (!this.open) {
+      if (frame[0] === REQUEST)
+        setImmediate(() => this.#answer(frame[1], errors.lost()));
+      return;
+    }
+    this.#encoder.frame(frame);
+    if (!this.#flushing) {
+      this.#flushing = true;
+      setImmediate(() => this.flush());
+    }
+  }
+
+  // Gives the kernel what it takes; goes on by itself with the rest.
+  flush() {
+    this.#flushing = false;
+    for (const chunk of this.#encoder.take())
+      this.#unsent.push(chunk);
+    if (!this.open || !this.#writeAll())
+      return;
+    this.#flushing = true;
+    setTimeout(() => this.flush(), NAP);
+  }
+
+  // Whether something is left that the kernel did not take.
+  #writeAll() {
+    try {
+      while (this.#unsent.length > 0)
+        this.#sent(fs.writevSync(this.#descriptor(), this.#unsent.slice(0, MAX_BUFFERS)));
+    } catch (error) {
+      if (error.code === 'EAGAIN')
+        return true;
+      this.#unsent = []; // the reading side tells why, behind what the broker still said
+    }
+    return false;
+  }
+
+  #sent(count) {
+    let whole = 0;
+    while (whole < this.#unsent.length && count >= this.#unsent[whole].length)
+      count -= this.#unsent[whole++].length;
+    this.#unsent.splice(0, whole);
+    if (count > 0)
+      this.#unsent[0] = this.#unsent[0].subarray(count);
+  }
+
+  #descriptor() {
+    return this.socket._handle?.fd ?? -1;
+  }
+
+  // ---- in ----
+
+  #lookAtSocket(awaited) {
+    this.flush();
+    try {
+      const buffer = Buffer.allocUnsafe(READ_SIZE);
+      const count = fs.readSync(this.#descriptor(), buffer, 0, READ_SIZE, null);
+      if (count === 0)
+        this.#end(null);
+      else
+        this.#read(buffer.subarray(0, count), false, awaited);
+    } catch (error) {
+      if (error.code === 'EAGAIN')
+        Atomics.wait(nap, 0, 0, NAP);
+      else
+        this.#end(error);
+    }
+    if (!this.open)
+      this.#answer(awaited, this.failure);
+  }
+
+  #read(chunk, inLoop, awaited) {
+    let frames;
+    try {
+      frames = this.#decoder.push(chunk);
+    } catch (error) {
+      return this.#end(error);
+    }
+    const idle = this.#next === this.#frames.length;
+    for (const frame of frames) {
+      if (frame[0] === RESPONSE && frame[1] === awaited)
+        this.#dispatch(frame);
+      else
+        this.#later(frame);
+    }
+    if (inLoop && idle && this.#frames.length > this.#next)
+      this.#dispatchNext();
+  }
+
+  // Each frame gets a turn of its own, so that what one listener has put into the tick queue runs before the next.
+  #later(frame) {
+    this.#frames.push(frame);
+    setImmediate(() => this.#dispatchNext());
+  }
+
+  #dispatchNext() {
+    if (this.#next === this.#frames.length)
+      return;
+    const frame = this.#frames[this.#next];
+    this.#frames[this.#next++] = undefined;
+    if (this.#next === this.#frames.length) {
+      this.#frames = [];
+      this.#next = 0;
+    }
+    if (typeof frame === 'function')
+      frame();
+    else
+      this.#dispatch(frame);
+  }
+
+  #dispatch([type, name, ...rest]) {
+    if (type === RESPONSE)
+      this.#answer(name, rest[0] && errors.fromMap(rest[0]), rest[1]);
+    else if (name === 'session.error')
+      this.#refused(rest[0][1]);
+    else
+      this.#actors.get(rest[0][0])?.event(name, rest[0][1]);
+  }
+
+  #answer(id, error, result) {
+    const callback = this.#pending.get(id);
+    this.#pending.delete(id);
+    callback?.(error, result);
+  }
+
+  #refused(body) {
+    if (body.fatal)
+      this.#reason = errors.fromMap(body);
+    else
+      this.#actors.get(body.target)?.event('session.error', body);
+  }
+
+  // ---- the end ----
+
+  #end(cause) {
+    if (!this.open)
+      return;
+    this.open = false;
+    this.failure = this.#failure(cause);
+    this.#unsent = [];
+    this.socket.destroy();
+    this.#later(() => this.#tellEnd());
+  }
+
+  #failure(cause) {
+    const isUnreachable = this.limits === null && cause?.code && cause.syscall;
+    if (isUnreachable)
+      return errors.unreachable(this.where.path, this.where.origin, connectError(cause));
+    return errors.lost((this.#reason ?? cause)?.message);
+  }
+
+  #tellEnd() {
+    const [callbacks, actors] = [[...this.#pending.values()], [...this.#actors.values()]];
+    this.#pending.clear();
+    this.#actors.clear();
+    for (const callback of callbacks)
+      setImmediate(callback, this.failure);
+    for (const actor of actors)
+      setImmediate(() => actor.lost(this.failure));
+  }
+}
+
+// In the same tick a connect that failed shows by what its descriptor cannot do.
+function connectError(cause) {
+  if (cause.syscall === 'connect')
+    return cause;
+  return Object.assign(new Error('not connected'), { code: 'ENOENT', errno: -2 });
+}
+
+let current = null;
+
+// The session of this thread, opened when there is none.
+function session() {
+  if (!current?.open) {
+    current = new Session();
+  }
+  return current;
+}
+
+process.on('exit', () => { if (current?.open) current.flush(); });
+
+module.exports = { session };

@@ -1,0 +1,70 @@
+'use strict';
+
+// TLS over sockets of the broker. Node can put its TLS on any stream, which it wraps to look like a socket of its own;
+// here it learns of the connection below what a wrapped stream does not tell.
+
+const passedOn = [
+  'lookup', 'ready', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout',
+];
+
+// What a handle of Node's answers, and a wrapped stream does not: net.Socket's methods ask it.
+function lendMethods(handle, socket) {
+  const end = (name) => (out) => {
+    const [address, port, family] = [socket[`${name}Address`], socket[`${name}Port`], socket[`${name}Family`]];
+    Object.assign(out, address === undefined ? {} : { address, port, family });
+    return 0;
+  };
+  Object.assign(handle, {
+    getpeername: end('remote'),
+    getsockname: end('local'),
+    ref: () => void socket.ref(),
+    unref: () => void socket.unref(),
+    setNoDelay: (enable) => void socket.setNoDelay(enable),
+    setKeepAlive: (enable, seconds) => void socket.setKeepAlive(enable, seconds * 1000),
+  });
+}
+
+function wrapInit(TLSSocket, Socket) {
+  const init = TLSSocket.prototype._init;
+  TLSSocket.prototype._init = function _init(socket, wrap) {
+    Reflect.apply(init, this, [socket, wrap]);
+    if (socket instanceof Socket) {
+      socket.allowHalfOpen = true; // TLS above says when to end: it may have to answer the peer's end first
+      this._parent = null; // whose timers Node would see to; the broker's socket has its own
+      this.connecting = socket.pending; // Node takes a socket without a handle for one that never gets connected
+      lendMethods(wrap._handle, socket);
+    }
+  };
+}
+
+// (port, host, options, callback) in all their forms, as tls.connect takes them.
+function normalize(args, normalizeArgs) {
+  const [options, callback] = normalizeArgs(args);
+  const more = [args[1], args[2]].find((arg) => arg !== null && typeof arg === 'object');
+  return [{ ...options, ...more }, callback];
+}
+
+function wrapConnect(tls, Socket, normalizeArgs) {
+  const { connect } = tls;
+  tls.connect = function (...args) {
+    const [options, callback] = normalize(args, normalizeArgs);
+    if (options.socket)
+      return connect(options, callback);
+    const socket = new Socket({ allowHalfOpen: options.allowHalfOpen });
+    const secured = connect({ ...options, socket }, callback ?? undefined);
+    for (const event of passedOn)
+      socket.on(event, (...values) => secured.emit(event, ...values));
+    if (options.timeout)
+      secured.setTimeout(options.timeout);
+    socket.connect(options);
+    return secured;
+  };
+}
+
+// Replaces what is needed in tls's exports and classes, for sockets of that class.
+function secure(tls, Socket, normalizeArgs) {
+  wrapInit(tls.TLSSocket, Socket);
+  wrapConnect(tls, Socket, normalizeArgs);
+}
+
+module.exports = { secure };
