@@ -34,7 +34,7 @@ function derive(Class, Base) {
 function replaceExports() {
   const replaced = { ...broker };
   replaced.Socket = replaced.Stream = socketClass(net.Socket, broker.Socket);
-  for (const name of Object.keys(replaced).filter((name) => name in net))
+  for (const name of Object.keys(replaced).filter((name) => name in net && net[name] !== replaced[name]))
     net[name] = replaced[name];
 }
 
