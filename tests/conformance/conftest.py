@@ -1,6 +1,7 @@
 """Fixtures: one daemon and one Node for all scenarios of a run; both must be as they were after each."""
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 
@@ -9,7 +10,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from sides import BrokerSide, NodeSide, find_node  # noqa: E402
+from sides import BrokerSide, NodeSide, PackageSide, find_node  # noqa: E402
 from support.broker import Broker, wait_until  # noqa: E402
 
 os.umask(0o022)  # of daemon and Node: the modes of paths are compared
@@ -47,3 +48,13 @@ def node_side(node):
     side = NodeSide(node)
     yield side
     side.end()
+
+
+@pytest.fixture(scope="session", params=["19.2.0", "installed"])
+def both_nets(request, daemon):
+    """(side with Node's own net, side with the package's), under the version that is served or the one that is there."""
+    program = shutil.which("node") if request.param == "installed" else request.getfixturevalue("node")
+    sides = NodeSide(program), PackageSide(program, daemon)
+    yield sides
+    for side in sides:
+        side.end()

@@ -1,7 +1,7 @@
-// Does with Node's own net what the protocol's commands say, and tells what happens in the protocol's words: one line of
+// Does with Node's own net, or with the module $NB_DRIVER_NET, what the protocol's commands say, and tells what happens in the protocol's words: one line of
 // JSON for each frame, commands in, replies and events out. For sides.py.
 'use strict';
-const net = require('net');
+const net = require(process.env.NB_DRIVER_NET || 'net');
 
 const lookups = new Map(); // id -> callback
 const actors = new Map(); // id -> socket, server or block list
@@ -124,8 +124,8 @@ const socketCommands = {
     socket.destroy(error && Object.assign(new Error(error.message), error));
   },
   resetAndDestroy(socket, answer) {
-    if (socket._handle && !socket.destroyed) socket.once('close', () => answer.result({}));
-    else socket.once('error', answer.error);
+    socket.once('error', answer.error); // first, where there is nothing to reset
+    socket.once('close', () => answer.result({}));
     socket.resetAndDestroy();
   },
   setEncoding: (socket, answer, body = {}) => { socket.setEncoding(body.encoding); },

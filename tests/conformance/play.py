@@ -315,8 +315,12 @@ def padded(folder, size):
 
 
 def compare(ours, nodes):
-    """Where two logs of one scenario disagree, save in the lines that are for one side only."""
-    ours, nodes = ([line for line in log if line.side is None] for log in (ours, nodes))
+    """Where the broker's log and Node's of one scenario disagree, save in the lines that are for one side only."""
+    return differences("broker", [line for line in ours if line.side is None], [line for line in nodes if line.side is None])
+
+
+def differences(name, ours, nodes):
+    """Where a log, of whom that name says, and Node's disagree."""
     assert [line.place for line in ours] == [line.place for line in nodes]
-    return [f"{our.place}: {our.source}\n    broker: {our.text}\n    node:   {node.text}"
+    return [f"{our.place}: {our.source}\n    {name + ':':8}{our.text}\n    node:   {node.text}"
             for our, node in zip(ours, nodes) if our.text != node.text]

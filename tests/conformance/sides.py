@@ -9,6 +9,7 @@
 Frames to and from Node are those of the protocol, as one line of JSON each.
 """
 import base64
+import contextlib
 import json
 import math
 import os
@@ -25,6 +26,7 @@ from support.conformance import Tap  # noqa: E402
 from support.wire import ABSENT, DEADLINE, Session, notification_frame, params  # noqa: E402
 
 NODE_VERSION = "v19.2.0"
+PACKAGE = HERE.parents[1] / "clients" / "node"
 
 
 class BrokerSide:
@@ -61,15 +63,16 @@ class BrokerSide:
 class NodeSide:
     name = "node"
 
-    def __init__(self, node):
-        """Starts the driver under the given Node; `end` ends it."""
+    def __init__(self, node, **environment):
+        """Starts the driver under the given Node, with more in its environment; `end` ends it."""
         self._node = node
+        self._environment = {**os.environ, "NODE_NO_WARNINGS": "1", **environment}
         self._start()
 
     def _start(self, fds=()):
         ours, theirs = socket.socketpair()
         self._process = subprocess.Popen([self._node, HERE / "driver.js"], stdin=theirs, stdout=theirs, pass_fds=fds,
-                                         env={**os.environ, "NODE_NO_WARNINGS": "1"})
+                                         env=self._environment)
         theirs.close()
         self._session = NodeSession(ours)
         self.pid = self._process.pid
@@ -99,6 +102,28 @@ class NodeSide:
         self._session.socket.close()
         self._process.kill()
         self._process.wait()
+
+
+class PackageSide(NodeSide):
+    """Node's side once more, its net being the package's: what it opens, the daemon has."""
+
+    def __init__(self, node, broker):
+        self._broker = broker
+        super().__init__(node, NB_DRIVER_NET=str(PACKAGE), NETBROKER_SOCKET=str(broker.path))
+        self.pid = broker.pid
+
+    @contextlib.contextmanager
+    def playing_the_broker(self):
+        """Meanwhile the lines for the broker are its lines."""
+        self.name = BrokerSide.name
+        try:
+            yield
+        finally:
+            del self.name
+
+    def close(self):
+        super().close()
+        self.pid = self._broker.pid
 
 
 class NodeSession(Session):

@@ -2,7 +2,9 @@
 
 // What connect takes, in all its forms, checked as Node checks it and said in the protocol's words.
 
+const dns = require('node:dns');
 const net = require('node:net');
+const { inspect } = require('node:util');
 const { getDefaultAutoSelectFamily, getDefaultAutoSelectFamilyAttemptTimeout } = require('./defaults.cjs');
 const { coded } = require('./errors.cjs');
 const { resolve } = require('./locate.cjs');
@@ -13,9 +15,18 @@ function normalize(args) {
 }
 
 function wrongType(name, expected, value) {
-  const received = value === null ? 'null' : typeof value === 'object' ?
-    `an instance of ${value.constructor?.name}` : `type ${typeof value} (${String(value)})`;
-  return coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" property must be ${expected}. Received ${received}`);
+  return coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" property must be ${expected}. Received ${described(value)}`);
+}
+
+function described(value) {
+  if (value == null)
+    return String(value);
+  if (typeof value === 'function')
+    return `function ${value.name}`;
+  if (typeof value === 'object')
+    return value.constructor?.name ? `an instance of ${value.constructor.name}` : inspect(value, { depth: -1 });
+  const text = inspect(value, { colors: false });
+  return `type ${typeof value} (${text.length > 28 ? `${text.slice(0, 25)}...` : text})`;
 }
 
 function checkType(options, field, type) {
@@ -34,6 +45,18 @@ function checkPort(port) {
 
 const families = { IPv4: 4, IPv6: 6 };
 
+// As the program's own lookup is asked; the broker's resolver gets the same.
+function lookupQuery({ family, hints }) {
+  const wanted = families[family] ?? family;
+  const isOne = wanted === 4 || wanted === 6;
+  return { family: wanted, hints: hints || (isOne ? 0 : dns.ADDRCONFIG) };
+}
+
+// Node's lookup throws at what it cannot ask for; what is an address it does not look up.
+function checkQuery(host, query) {
+  dns.lookup(typeof host === 'string' ? '127.0.0.1' : host, query, () => {});
+}
+
 // Throws what Node throws. noDelay and the like are those that the socket was given before.
 function connectOptions(options, { noDelay, keepAlive, delay }) {
   const common = { allowHalfOpen: true };
@@ -43,7 +66,10 @@ function connectOptions(options, { noDelay, keepAlive, delay }) {
   }
   checkTcp(options);
   const host = options.host || 'localhost';
-  const isName = net.isIP(host) === 0;
+  const query = net.isIP(host) ? {} : lookupQuery(options);
+  const lookup = net.isIP(host) ? undefined : options.lookup ?? undefined;
+  if (!net.isIP(host) && !lookup)
+    checkQuery(host, query);
   return {
     ...common,
     noDelay,
@@ -53,9 +79,8 @@ function connectOptions(options, { noDelay, keepAlive, delay }) {
     host,
     localAddress: options.localAddress || undefined,
     localPort: options.localPort || undefined,
-    family: isName ? families[options.family] ?? options.family ?? undefined : undefined,
-    hints: options.hints || undefined,
-    lookup: (isName && options.lookup != null) || undefined,
+    ...query,
+    lookup: Boolean(lookup) || undefined,
     autoSelectFamily: options.autoSelectFamily ?? getDefaultAutoSelectFamily(),
     autoSelectFamilyAttemptTimeout: options.autoSelectFamilyAttemptTimeout ?? getDefaultAutoSelectFamilyAttemptTimeout(),
   };

@@ -7,6 +7,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { fromMap } = require('./errors.cjs');
 
 const END = Symbol('end');
+const brokenPipe = () => Object.assign(new Error('write EPIPE'), { errno: -32, code: 'EPIPE', syscall: 'write' });
 
 class Connection extends AsyncResource {
   #incoming = []; // data, END or an Error that came while nobody reads
@@ -15,11 +16,13 @@ class Connection extends AsyncResource {
   #window;
   #sent = 0;
   #flushed = 0;
-  #write = null; // {chunks, callback}: at most one at a time
+  #write = null; // {chunks, callback}: at most one at a time, what the window had no room for
   #shutdown = null;
   #onClosed = null;
   #holding = false;
+  #opened = false; // the broker knows of it
   #over = false; // the broker has let go of it
+  #lingers = false; // closed, but not all that was written is flushed
   #told = false; // an end or error has come
   connecting = false;
   refed = true;
@@ -38,7 +41,7 @@ class Connection extends AsyncResource {
   }
 
   connect(options) {
-    this.connecting = true;
+    this.connecting = this.#opened = true;
     this.#update();
     this.session.request('net.createConnection', this.id, options, (error) => {
       if (error && !this.#over)
@@ -48,6 +51,7 @@ class Connection extends AsyncResource {
 
   accepted(endpoints) {
     this.endpoints = endpoints;
+    this.#opened = true;
     return this;
   }
 
@@ -215,37 +219,39 @@ class Connection extends AsyncResource {
 
   // ---- writing ----
 
-  // The callback comes once the kernel has all of it. One at a time.
+  // The callback comes once the window has taken all of it, at once if it can, as a kernel's buffer would. One at a time.
   write(chunks, callback) {
     for (const chunk of chunks)
       this.bytesWritten += chunk.length;
     const held = this.#incoming.find((item) => item instanceof Error);
-    if (held || this.#over) {
-      setImmediate(callback, held ?? Object.assign(new Error('write EPIPE'), { errno: -32, code: 'EPIPE', syscall: 'write' }));
-      return;
-    }
-    this.#write = { chunks: chunks.filter((chunk) => chunk.length > 0), callback };
-    if (this.#write.chunks.length === 0)
-      setImmediate(() => this.#writeDone());
-    this.#update();
+    if (held || this.#over)
+      return void setImmediate(callback, held ?? brokenPipe());
+    this.#write = { chunks, callback };
     this.pump();
+    this.#update();
   }
 
   // Sends as much of the write as the windows take.
   pump() {
-    const chunks = this.#write?.chunks ?? [];
-    while (chunks.length > 0) {
+    const chunks = this.#write?.chunks;
+    while (chunks?.length > 0) {
       const size = Math.min(chunks[0].length, this.#room());
-      if (size === 0)
+      if (size === 0 && chunks[0].length > 0)
         return void this.session.stuck.add(this);
-      this.notify('socket.write', chunks[0].subarray(0, size));
-      this.#sent += size;
-      this.session.unflushed += size;
+      this.#send(chunks[0].subarray(0, size));
       if (size === chunks[0].length)
         chunks.shift();
       else
         chunks[0] = chunks[0].subarray(size);
     }
+    if (chunks)
+      this.#writeDone();
+  }
+
+  #send(bytes) {
+    this.notify('socket.write', bytes);
+    this.#sent += bytes.length;
+    this.session.unflushed += bytes.length;
   }
 
   #room() {
@@ -258,14 +264,14 @@ class Connection extends AsyncResource {
   #onFlushed(offset) {
     this.session.unflushed -= offset - this.#flushed;
     this.#flushed = offset;
+    if (this.#lingers)
+      this.#destroyOnceFlushed();
     this.owner?._unrefTimer();
     this.pump();
     for (const other of [...this.session.stuck]) {
       this.session.stuck.delete(other);
       other.pump();
     }
-    if (this.#write?.chunks.length === 0 && this.#flushed === this.#sent)
-      this.#writeDone();
   }
 
   #writeDone() {
@@ -297,11 +303,20 @@ class Connection extends AsyncResource {
     this.#incoming = [];
     this.owner = null;
     this.#onClosed = callback;
-    if (this.#over)
+    if (reset)
+      this.notify('socket.resetAndDestroy');
+    else if (this.#opened && !this.#over)
+      this.#destroyOnceFlushed();
+    if (this.#over || !this.#opened || this.#lingers)
       setImmediate(() => this.runInAsyncScope(this.#settle, this));
-    else
-      this.session.notify(reset ? 'socket.resetAndDestroy' : 'socket.destroy', this.id);
     this.#update();
+  }
+
+  // What the program was told is written still goes out, as it would from a kernel's buffer.
+  #destroyOnceFlushed() {
+    this.#lingers = this.#flushed < this.#sent;
+    if (!this.#lingers)
+      this.session.notify('socket.destroy', this.id);
   }
 }
 

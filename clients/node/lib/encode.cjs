@@ -12,21 +12,20 @@ class Encoder {
   #start = 0; // of what no chunk has yet
   #at = 0;
   #chunks = [];
+  borrows = false; // bytes of a caller's, who wants to use them again soon
 
-  get empty() {
-    return this.#chunks.length === 0 && this.#at === this.#start;
-  }
-
-  // The bytes of all frames since the last take, in order. A payload's are the caller's own.
+  // The bytes of all that came since the last take, in order.
   take() {
     this.#cut();
     const chunks = this.#chunks;
     this.#chunks = [];
+    this.borrows = false;
     return chunks;
   }
 
-  frame(items) {
-    this.value(items);
+  // Nobody uses any more what was taken.
+  reuse() {
+    this.#start = this.#at = 0;
   }
 
   value(value) {
@@ -77,6 +76,7 @@ class Encoder {
     if (bytes.length >= BY_REFERENCE) {
       this.#cut();
       this.#chunks.push(bytes);
+      this.borrows = true;
       return;
     }
     this.#room(bytes.length);

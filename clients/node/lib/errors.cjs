@@ -23,8 +23,6 @@ function coded(Class, code, message, fields) {
   return Object.assign(error, { code }, fields);
 }
 
-const closedBeforeConnection = () =>
-  coded(Error, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', 'Socket closed before the connection was established');
 const socketClosed = () => coded(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed');
 
 function unreachable(path, origin, cause) {
@@ -39,4 +37,4 @@ const lost = (why) => Object.assign(new Error(`The connection to the broker has 
   code: 'ERR_NB_SESSION_LOST',
 });
 
-module.exports = { closedBeforeConnection, coded, fromMap, lost, socketClosed, unreachable };
+module.exports = { coded, fromMap, lost, socketClosed, unreachable };

@@ -97,6 +97,7 @@ class Listener extends AsyncResource {
     this.#open = false;
     this.#hold(false);
     this.session.notify('server.close', this.id);
+    this.session.settle(); // then nobody finds it any more
   }
 }
 

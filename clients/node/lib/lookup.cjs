@@ -3,16 +3,15 @@
 // The program's own lookup function. It is called in the tick of connect, as in Node; what it finds goes to the broker,
 // which connects.
 
-const dns = require('node:dns');
 const net = require('node:net');
 const { coded } = require('./errors.cjs');
 
 const results = new WeakMap(); // connection -> body of socket.lookupResult
 
 function startLookup(socket, connection, options, wanted) {
-  const all = wanted.family !== 4 && wanted.family !== 6 && !wanted.localAddress && wanted.autoSelectFamily;
-  const hints = wanted.hints ?? (wanted.family === 4 || wanted.family === 6 ? 0 : dns.ADDRCONFIG);
-  const query = { family: wanted.family, hints, ...(all && { all }) };
+  const { family, hints } = wanted;
+  const all = family !== 4 && family !== 6 && !wanted.localAddress && wanted.autoSelectFamily;
+  const query = { family, hints, ...(all && { all }) };
   options.lookup(wanted.host, query, (error, address, family) => {
     const found = Array.isArray(address) ? address : [{ address, family }];
     if (!socket.connecting)

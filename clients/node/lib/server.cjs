@@ -39,7 +39,7 @@ const methods = {
   // Node's own listen comes here when it knows where; errors are told later, as Node's.
   _listen2(address, port, addressType, backlog, fd) {
     if (typeof fd === 'number')
-      return void this.emit('error', new Error('a descriptor cannot be listened on through the broker'));
+      return native._listen2.call(this, address, port, addressType, backlog, fd); // the process's own
     begin(this, address, port, wanted(this[kListen], address, port, backlog));
   },
 

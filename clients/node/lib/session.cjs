@@ -17,6 +17,7 @@ const NativeSocket = net.Socket; // before anybody puts something else there
 const MAX_BUFFERS = 512; // in one writev
 const READ_SIZE = 64 * 1024;
 const ANSWER_DEADLINE = 30_000; // ms, where a program waits in the same tick
+const EXIT_DEADLINE = 5000; // ms, in which the broker must have taken what a program said that exits
 const NAP = 1; // ms, between looks at a socket that is not ready
 const REQUEST = 0, RESPONSE = 1;
 
@@ -116,6 +117,15 @@ class Session {
     return answer.result;
   }
 
+  // Returns when the broker has done all that it was told, or is lost.
+  settle() {
+    try {
+      this.requestSync('session.ping', 0);
+    } catch {
+      // nothing more can be done by it
+    }
+  }
+
   #nextMessage() {
     do
       this.#lastMessage = (this.#lastMessage + 1) >>> 0;
@@ -131,35 +141,55 @@ class Session {
         setImmediate(() => this.#answer(frame[1], errors.lost()));
       return;
     }
-    this.#encoder.frame(frame);
-    if (!this.#flushing) {
-      this.#flushing = true;
-      setImmediate(() => this.flush());
-    }
+    this.#encoder.value(frame);
+    if (this.#encoder.borrows)
+      this.flush();
+    else
+      this.#flushLater(setImmediate);
   }
 
-  // Gives the kernel what it takes; goes on by itself with the rest.
+  // Gives the kernel what it takes; goes on by itself with a copy of the rest.
   flush() {
-    this.#flushing = false;
-    for (const chunk of this.#encoder.take())
-      this.#unsent.push(chunk);
-    if (!this.open || !this.#writeAll())
+    const isBlocked = this.#unsent.length > 0;
+    const chunks = this.#encoder.take();
+    this.#unsent.push(...(isBlocked ? chunks.map(copy) : chunks));
+    if (!this.open || this.#writeAll())
+      return;
+    if (!isBlocked)
+      this.#unsent = this.#unsent.map(copy);
+    this.#flushLater(setTimeout, NAP);
+  }
+
+  // Waits until the kernel has everything, though not for ever.
+  flushSync() {
+    const end = Date.now() + EXIT_DEADLINE;
+    do
+      this.flush();
+    while (this.open && this.#unsent.length > 0 && Date.now() < end && Atomics.wait(nap, 0, 0, NAP));
+  }
+
+  #flushLater(timer, delay) {
+    if (this.#flushing)
       return;
     this.#flushing = true;
-    setTimeout(() => this.flush(), NAP);
+    timer(() => {
+      this.#flushing = false;
+      this.flush();
+    }, delay);
   }
 
-  // Whether something is left that the kernel did not take.
+  // Whether nothing is left.
   #writeAll() {
     try {
       while (this.#unsent.length > 0)
         this.#sent(fs.writevSync(this.#descriptor(), this.#unsent.slice(0, MAX_BUFFERS)));
     } catch (error) {
       if (error.code === 'EAGAIN')
-        return true;
+        return false;
       this.#unsent = []; // the reading side tells why, behind what the broker still said
     }
-    return false;
+    this.#encoder.reuse();
+    return true;
   }
 
   #sent(count) {
@@ -294,6 +324,8 @@ function connectError(cause) {
   return Object.assign(new Error('not connected'), { code: 'ENOENT', errno: -2 });
 }
 
+const copy = (chunk) => Buffer.from(chunk);
+
 let current = null;
 
 // The session of this thread, opened when there is none.
@@ -304,6 +336,6 @@ function session() {
   return current;
 }
 
-process.on('exit', () => { if (current?.open) current.flush(); });
+process.on('exit', () => current?.flushSync());
 
 module.exports = { session };

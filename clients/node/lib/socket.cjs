@@ -17,7 +17,6 @@ const kConnection = Symbol('connection');
 const kOnread = Symbol('onread');
 const kOptions = Symbol('options');
 const kCounts = Symbol('counts');
-const noCounts = { bytesRead: 0, bytesWritten: 0 };
 
 function Socket(options) {
   if (!(this instanceof Socket))
@@ -25,7 +24,7 @@ function Socket(options) {
   const { handle, ...rest } = Object(typeof options === 'number' ? { fd: options } : options);
   const connection = handle instanceof Connection ? handle : null;
   this[kConnection] = null;
-  this[kCounts] = noCounts;
+  this[kCounts] = null; // what the last connection has told, once it is gone
   this[kOptions] = { noDelay: Boolean(rest.noDelay), keepAlive: Boolean(rest.keepAlive), delay: rest.keepAliveInitialDelay };
   this[kOnread] = userBuffer(rest.onread);
   NativeSocket.call(this, connection || !handle ? rest : options);
@@ -87,7 +86,7 @@ const methods = {
     if (usesNode(this))
       return native._writeGeneric.call(this, many, data, encoding, callback);
     if (this.connecting)
-      return writeOnceConnected(this, many, data, encoding, callback);
+      return native._writeGeneric.call(this, many, data, encoding, callback); // comes back when it is connected
     this._pendingData = null;
     this._pendingEncoding = '';
     if (!this[kConnection])
@@ -260,7 +259,7 @@ function open(socket, kind) {
   if (socket.destroyed)
     socket._undestroy();
   socket._peername = null;
-  socket[kCounts] = noCounts;
+  socket[kCounts] = null;
   const current = session();
   attach(socket, new Connection(current, current.newId(), kind));
 }
@@ -281,17 +280,6 @@ function start(socket, options) {
     socket[kConnection] = null;
     throw error;
   }
-}
-
-function writeOnceConnected(socket, many, data, encoding, callback) {
-  const closed = () => callback(errors.closedBeforeConnection());
-  socket._pendingData = data;
-  socket._pendingEncoding = encoding;
-  socket.once('connect', () => {
-    socket.off('close', closed);
-    socket._writeGeneric(many, data, encoding, callback);
-  });
-  socket.once('close', closed);
 }
 
 const JOIN = 64 * 1024; // bytes of small pieces that go out as one
@@ -340,10 +328,14 @@ function fill(socket, data) {
   return more;
 }
 
+const nativeGetter = (name) => Object.getOwnPropertyDescriptor(native, name).get;
+const nativeBytesRead = nativeGetter('bytesRead');
+const nativeDispatched = nativeGetter('_bytesDispatched');
+
 define('pending', function pending() { return usesNode(this) ? this.connecting : !this[kConnection] || this.connecting; });
-define('bytesRead', function bytesRead() { return this._handle?.bytesRead ?? (this[kConnection] ?? this[kCounts]).bytesRead; });
+define('bytesRead', function bytesRead() { return (this[kConnection] ?? this[kCounts])?.bytesRead ?? nativeBytesRead.call(this); });
 define('_bytesDispatched', function dispatched() {
-  return this._handle?.bytesWritten ?? (this[kConnection] ?? this[kCounts]).bytesWritten;
+  return (this[kConnection] ?? this[kCounts])?.bytesWritten ?? nativeDispatched.call(this);
 });
 define('bufferSize', function bufferSize() { return this[kConnection] || this._handle ? this.writableLength : undefined; });
 
