@@ -1,5 +1,5 @@
-// What a Node program does without the broker: an echo server on 127.0.0.1:$PORT.
-const net = require('node:net');
+// An echo server on 127.0.0.1:$PORT: what a Node program does without the broker, and with $NET, the path of the package, over it.
+const net = require(process.env.NET || 'node:net');
 
 const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
   socket.on('error', () => socket.destroy());

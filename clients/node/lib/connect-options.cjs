@@ -43,6 +43,18 @@ function checkPort(port) {
   }
 }
 
+function checkAttemptTimeout(value) {
+  const name = 'options.autoSelectFamilyAttemptTimeout';
+  if (value == null)
+    return;
+  if (typeof value !== 'number')
+    throw wrongType(name, 'of type number', value);
+  if (!Number.isInteger(value) || value < 1 || value > 0x7fffffff) {
+    const range = Number.isInteger(value) ? '>= 1 && <= 2147483647' : 'an integer';
+    throw coded(RangeError, 'ERR_OUT_OF_RANGE', `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`);
+  }
+}
+
 const families = { IPv4: 4, IPv6: 6 };
 
 // As the program's own lookup is asked; the broker's resolver gets the same.
@@ -93,7 +105,7 @@ function checkTcp(options) {
     checkType(options, 'localPort', 'number');
   checkPort(options.port);
   checkType(options, 'autoSelectFamily', 'boolean');
-  checkType(options, 'autoSelectFamilyAttemptTimeout', 'number');
+  checkAttemptTimeout(options.autoSelectFamilyAttemptTimeout);
   if (!net.isIP(options.host || 'localhost'))
     checkType(options, 'lookup', 'function');
 }

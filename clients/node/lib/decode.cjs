@@ -1,7 +1,7 @@
 'use strict';
 
-// MessagePack frames out of chunks of any size. Each byte is scanned once, however the chunks are cut, and memory is only
-// taken for what has come.
+// MessagePack frames out of chunks of any size. Each value is scanned once, however the chunks are cut, and memory is only
+// taken for what has come. A chunk may be used again afterwards: frames share nothing with it.
 
 const MAX_DEPTH = 32;
 const ODD = 'The broker sent bytes that are no frame of its protocol';
@@ -19,14 +19,17 @@ const GROUPS = new Map([[0xdc, [2, 1]], [0xdd, [4, 1]], [0xde, [2, 2]], [0xdf, [
 // Finds where values end, and goes on where it was when more bytes have come.
 class Scanner {
   at = 0;
+  missing = 0; // at least so many bytes
   #left = 1; // values until the frame is whole
 
   // Whether a whole frame lies before `at`.
   scan(bytes, end) {
     while (this.#left > 0) {
       const size = this.#size(bytes, end);
-      if (size === 0 || this.at + size > end)
+      if (size === 0 || this.at + size > end) {
+        this.missing = Math.max(1, this.at + size - end);
         return false;
+      }
       this.#left += this.#children(bytes) - 1;
       this.at += size;
     }
@@ -68,12 +71,13 @@ function scalar(first) {
   return size;
 }
 
-// Reads values that are known to be whole. Binary is a view of the bytes.
+// Reads values that are known to be whole.
 class Reader {
-  constructor(bytes, at) {
+  frame(bytes, at) {
     this.bytes = bytes;
     this.at = at;
     this.depth = 0;
+    return this.value();
   }
 
   value() {
@@ -134,7 +138,7 @@ class Reader {
 
   #binary(length) {
     this.at += length;
-    return this.bytes.subarray(this.at - length, this.at);
+    return Buffer.from(this.bytes.subarray(this.at - length, this.at));
   }
 
   #text(length) {
@@ -169,61 +173,59 @@ class Reader {
 }
 
 class Decoder {
-  #bytes = null; // of a frame that is not whole, from its first byte on
+  #partial = Buffer.alloc(0); // of a frame that is not whole, its first #length bytes
   #length = 0;
   #scanner = new Scanner();
+  #reader = new Reader();
 
-  // The frames that are whole with this chunk; their payloads share its memory. Throws at what cannot be a frame.
+  // The frames that are whole with this chunk. Throws at what cannot be a frame.
   push(chunk) {
-    this.#append(chunk);
     const frames = [];
-    let start = 0;
-    while (start < this.#length) {
-      this.#check(start);
-      if (!this.#scanner.scan(this.#bytes, this.#length))
-        break;
-      frames.push(new Reader(this.#bytes, start).value());
-      start = this.#scanner.at;
-    }
-    this.#keep(start);
+    for (let at = 0; at < chunk.length;)
+      at = this.#length === 0 ? this.#readInPlace(chunk, at, frames) : this.#complete(chunk, at, frames);
     return frames;
   }
 
-  #check(start) {
-    const first = this.#bytes[start];
-    if ((first & 0xf0) !== 0x90 && first !== 0xdc && first !== 0xdd)
-      throw new Error(ODD);
+  #readInPlace(chunk, start, frames) {
+    checkFirst(chunk[start]);
+    this.#scanner.at = start;
+    if (this.#scanner.scan(chunk, chunk.length)) {
+      frames.push(this.#reader.frame(chunk, start));
+      return this.#scanner.at;
+    }
+    this.#append(chunk.subarray(start));
+    this.#scanner.at -= start;
+    return chunk.length;
   }
 
-  #append(chunk) {
-    const length = this.#length + chunk.length;
-    if (this.#length === 0) {
-      this.#bytes = chunk;
-    } else {
-      if (length > this.#bytes.length)
-        this.#grow(2 * length);
-      this.#bytes.set(chunk, this.#length);
+  #complete(chunk, start, frames) {
+    const end = Math.min(chunk.length, start + this.#scanner.missing);
+    this.#append(chunk.subarray(start, end));
+    if (this.#scanner.scan(this.#partial, this.#length)) {
+      frames.push(this.#reader.frame(this.#partial, 0));
+      this.#length = 0;
     }
+    return end;
+  }
+
+  #append(bytes) {
+    const length = this.#length + bytes.length;
+    if (length > this.#partial.length)
+      this.#grow(2 * length);
+    this.#partial.set(bytes, this.#length);
     this.#length = length;
-  }
-
-  // What is left may not stay in a chunk, whose end is somebody else's memory.
-  #keep(start) {
-    const rest = this.#bytes.subarray(start, this.#length);
-    if (start > 0 || this.#bytes.length === this.#length) {
-      this.#scanner.at -= start;
-      this.#length = rest.length;
-      this.#bytes = rest;
-      if (rest.length > 0)
-        this.#grow(2 * rest.length);
-    }
   }
 
   #grow(capacity) {
     const bytes = Buffer.allocUnsafeSlow(capacity);
-    bytes.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = bytes;
+    bytes.set(this.#partial.subarray(0, this.#length));
+    this.#partial = bytes;
   }
+}
+
+function checkFirst(first) {
+  if ((first & 0xf0) !== 0x90 && first !== 0xdc && first !== 0xdd)
+    throw new Error(ODD);
 }
 
 module.exports = { Decoder };

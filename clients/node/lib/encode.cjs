@@ -4,7 +4,7 @@
 // by reference.
 
 const PAGE = 64 * 1024;
-const BY_REFERENCE = 4096; // bytes from which a payload is not worth copying
+const BY_REFERENCE = 16 * 1024; // bytes from which a payload is not worth copying
 const MAX_HEAD = 9; // of any value
 
 class Encoder {

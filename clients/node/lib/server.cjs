@@ -3,15 +3,17 @@
 // net.Server over a server of the broker's. Node's own class is below it: it takes arguments and counts connections.
 
 const cluster = require('node:cluster');
+const { channel } = require('node:diagnostics_channel');
 const net = require('node:net');
 const { share } = require('./block-list.cjs');
 const { Listener } = require('./listener.cjs');
-const { resolve } = require('./locate.cjs');
+const { inTheirWords, resolve } = require('./locate.cjs');
 const { session } = require('./session.cjs');
 const { Socket } = require('./socket.cjs');
 
 const NativeServer = net.Server;
 const native = NativeServer.prototype;
+const serverSocketChannel = channel('net.server.socket');
 const kBlockList = Symbol('blockList');
 const kListen = Symbol('listen');
 
@@ -58,6 +60,8 @@ const methods = {
     socket.server = this;
     socket._server = this;
     this.emit('connection', socket);
+    if (serverSocketChannel.hasSubscribers)
+      serverSocketChannel.publish({ socket });
   },
 };
 for (const [name, value] of Object.entries(methods))
@@ -97,7 +101,7 @@ function begin(server, address, port, where) {
     listener.listen(created(server, current), where);
     server._handle = listener;
   } catch (error) {
-    const named = where.path && error.address !== undefined ? inTheirWords(error, where.path, address) : error;
+    const named = where.path ? inTheirWords(error, address) : error;
     return process.nextTick(() => server.emit('error', named));
   }
   if (server._unref)
@@ -113,13 +117,6 @@ function created(server, current) {
     keepAliveInitialDelay: server.keepAliveInitialDelay * 1000 || undefined,
     blockList: server[kBlockList] ? share(current, server[kBlockList]) : undefined,
   };
-}
-
-// The path as the program gave it.
-function inTheirWords(error, resolved, given) {
-  error.message = error.message.replace(String(resolved), given);
-  error.address = given;
-  return error;
 }
 
 function dropOf(server, endpoints) {

@@ -15,7 +15,7 @@ const { version } = require('../package.json');
 
 const NativeSocket = net.Socket; // before anybody puts something else there
 const MAX_BUFFERS = 512; // in one writev
-const READ_SIZE = 64 * 1024;
+const READ_SIZE = 256 * 1024;
 const ANSWER_DEADLINE = 30_000; // ms, where a program waits in the same tick
 const EXIT_DEADLINE = 5000; // ms, in which the broker must have taken what a program said that exits
 const NAP = 1; // ms, between looks at a socket that is not ready
@@ -24,6 +24,7 @@ const REQUEST = 0, RESPONSE = 1;
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
 class Session {
+  #input = Buffer.allocUnsafeSlow(READ_SIZE);
   #encoder = new Encoder();
   #decoder = new Decoder();
   #unsent = []; // chunks that the kernel has not taken
@@ -42,18 +43,23 @@ class Session {
   stuck = new Set(); // sockets that wait for unflushed to fall
 
   constructor() {
-    this.where = locate();
-    this.socket = new NativeSocket();
-    this.socket.on('data', (chunk) => this.#read(chunk, true));
+    const onread = { buffer: this.#input, callback: (count) => this.#read(this.#input.subarray(0, count), true) };
+    this.socket = new NativeSocket({ onread });
     this.socket.on('error', (cause) => this.#end(cause));
     this.socket.on('close', () => this.#end(null));
+    try {
+      this.where = locate();
+    } catch (error) {
+      this.#end(error);
+      return;
+    }
     this.socket.connect({ path: this.where.path });
     this.socket.unref();
     this.#hello();
   }
 
   #hello() {
-    const group = cluster.isWorker ? `node-cluster-${process.ppid}` : undefined;
+    const group = process.env.NETBROKER_GROUP || (cluster.isWorker ? `node-cluster-${process.ppid}` : undefined);
     const features = group ? ['flow', 'group'] : ['flow'];
     const hello = { protocol: PROTOCOL_VERSION, client: { name: '@netbroker/net', version }, features, group };
     this.request('session.hello', 0, hello, (error, welcome) => {
@@ -138,7 +144,7 @@ class Session {
   #send(frame) {
     if (!this.open) {
       if (frame[0] === REQUEST)
-        setImmediate(() => this.#answer(frame[1], errors.lost()));
+        setImmediate(() => this.#answer(frame[1], this.failure));
       return;
     }
     this.#encoder.value(frame);
@@ -210,12 +216,11 @@ class Session {
   #lookAtSocket(awaited) {
     this.flush();
     try {
-      const buffer = Buffer.allocUnsafe(READ_SIZE);
-      const count = fs.readSync(this.#descriptor(), buffer, 0, READ_SIZE, null);
+      const count = fs.readSync(this.#descriptor(), this.#input, 0, READ_SIZE, null);
       if (count === 0)
         this.#end(null);
       else
-        this.#read(buffer.subarray(0, count), false, awaited);
+        this.#read(this.#input.subarray(0, count), false, awaited);
     } catch (error) {
       if (error.code === 'EAGAIN')
         Atomics.wait(nap, 0, 0, NAP);
@@ -300,6 +305,8 @@ class Session {
   }
 
   #failure(cause) {
+    if (!this.where)
+      return cause;
     const isUnreachable = this.limits === null && cause?.code && cause.syscall;
     if (isUnreachable)
       return errors.unreachable(this.where.path, this.where.origin, connectError(cause));

@@ -3,11 +3,13 @@
 // net.Socket over a socket of the broker. Node's own class is below it, and its code for streams, timeouts and arguments
 // runs; what would touch one of Node's handles is done here. `_handle` stays null: who finds one there takes it for Node's.
 
+const { channel } = require('node:diagnostics_channel');
 const net = require('node:net');
 const { share } = require('./block-list.cjs');
 const { Connection } = require('./connection.cjs');
 const { connectOptions, normalize } = require('./connect-options.cjs');
 const errors = require('./errors.cjs');
+const { inTheirWords } = require('./locate.cjs');
 const { answerLookup, startLookup } = require('./lookup.cjs');
 const { session } = require('./session.cjs');
 
@@ -17,6 +19,9 @@ const kConnection = Symbol('connection');
 const kOnread = Symbol('onread');
 const kOptions = Symbol('options');
 const kCounts = Symbol('counts');
+const kFound = Symbol('found');
+const kPath = Symbol('path');
+const clientSocketChannel = channel('net.client.socket');
 
 function Socket(options) {
   if (!(this instanceof Socket))
@@ -223,6 +228,11 @@ const methods = {
   },
 
   onFailed(error) {
+    const path = this[kPath];
+    if (path && error?.syscall === 'connect') {
+      inTheirWords(error, path);
+      this.emit('connectionAttemptFailed', path, undefined, undefined, error);
+    }
     this.destroy(error);
   },
 
@@ -230,7 +240,7 @@ const methods = {
     if (name === 'socket.lookupRequest')
       answerLookup(this[kConnection]);
     else if (name === 'socket.lookup')
-      this.emit('lookup', body.err ? errors.fromMap(body.err) : null, body.address, body.family, body.host);
+      found(this, body);
     else if (name.startsWith('socket.connectionAttempt'))
       attempt(this, name.slice('socket.'.length), body);
   },
@@ -271,6 +281,10 @@ function start(socket, options) {
     socket._host = options.path || net.isIP(wanted.host) ? null : wanted.host;
     if (options.blockList)
       wanted.blockList = share(connection.session, options.blockList);
+    socket[kPath] = options.path;
+    if (options.path)
+      socket.emit('connectionAttempt', options.path, undefined, undefined);
+    socket[kFound] = wanted.autoSelectFamily ? new Set() : null; // its addresses
     if (wanted.lookup)
       startLookup(socket, connection, options, wanted);
     else
@@ -305,8 +319,14 @@ function endpoint({ endpoints }, side) {
   return address === undefined ? {} : { address, family: endpoints[`${side}Family`], port: endpoints[`${side}Port`] };
 }
 
+function found(socket, { err, address, family, host }) {
+  socket.emit('lookup', err ? errors.fromMap(err) : null, address, family, host);
+  if (socket[kFound]?.add(address).size === 2)
+    socket.autoSelectFamilyAttemptedAddresses = [];
+}
+
 function attempt(socket, name, { address, port, family, error }) {
-  if (name === 'connectionAttempt' && socket.autoSelectFamilyAttemptedAddresses)
+  if (name === 'connectionAttempt' && socket[kFound]?.size > 1)
     socket.autoSelectFamilyAttemptedAddresses.push(`${address}:${port}`);
   const more = error ? [errors.fromMap(error)] : [];
   socket.emit(name, address, port, family, ...more);
@@ -343,6 +363,8 @@ function connect(...args) {
   const normalized = normalize(args);
   const [options] = normalized;
   const socket = new Socket(options);
+  if (clientSocketChannel.hasSubscribers)
+    clientSocketChannel.publish({ socket });
   if (options.timeout)
     socket.setTimeout(options.timeout);
   return socket.connect(...(normalized[1] ? normalized : [options]));
