@@ -2,7 +2,6 @@
 
 // net.Server over a server of the broker's. Node's own class is below it: it takes arguments and counts connections.
 
-const cluster = require('node:cluster');
 const { channel } = require('node:diagnostics_channel');
 const net = require('node:net');
 const { share } = require('./block-list.cjs');
@@ -10,6 +9,7 @@ const { Listener } = require('./listener.cjs');
 const { inTheirWords, resolve } = require('./locate.cjs');
 const { session } = require('./session.cjs');
 const { Socket } = require('./socket.cjs');
+const worker = require('./worker.cjs');
 
 const NativeServer = net.Server;
 const native = NativeServer.prototype;
@@ -28,14 +28,13 @@ Object.setPrototypeOf(Server, NativeServer);
 
 const methods = {
   listen(...args) {
-    const [options] = net._normalizeArgs(args);
+    const normalized = net._normalizeArgs(args);
+    const [options] = normalized;
     const source = options._handle ?? options.handle ?? options;
     this[kListen] = { ...options, shared: source instanceof Listener ? source : null };
     if (this[kListen].shared && !this._handle)
       return listenOn(this, args);
-    if (!cluster.isWorker || args[0] === null || typeof args[0] !== 'object')
-      return inThisProcess(() => native.listen.apply(this, args));
-    return native.listen.call(this, { ...options, exclusive: true }, ...args.slice(1)); // the broker shares it, not the primary
+    return native.listen.apply(this, worker.unasked(args, normalized));
   },
 
   // Node's own listen comes here when it knows where; errors are told later, as Node's.
@@ -67,18 +66,6 @@ const methods = {
 for (const [name, value] of Object.entries(methods))
   Object.defineProperty(Server.prototype, name, { value, writable: true, configurable: true });
 
-// Arguments without a map: in a worker Node would ask the primary, unless it is told not to.
-function inThisProcess(listen) {
-  if (!cluster.isWorker)
-    return listen();
-  cluster.isPrimary = true;
-  try {
-    return listen();
-  } finally {
-    cluster.isPrimary = false;
-  }
-}
-
 function listenOn(server, args) {
   const callback = args.at(-1);
   if (typeof callback === 'function')
@@ -106,7 +93,14 @@ function begin(server, address, port, where) {
   }
   if (server._unref)
     server.unref();
-  process.nextTick(() => { if (server._handle) server.emit('listening'); });
+  process.nextTick(tellListening, server);
+}
+
+function tellListening(server) {
+  if (!server._handle)
+    return;
+  worker.announce(server, server[kListen]);
+  server.emit('listening');
 }
 
 function created(server, current) {

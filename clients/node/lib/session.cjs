@@ -3,7 +3,6 @@
 // The one connection of a process, or of a worker thread, to the broker. All sockets and servers share it; it keeps the
 // process alive only as long as one of them does. When it is lost, the next actor opens a new one.
 
-const cluster = require('node:cluster');
 const fs = require('node:fs');
 const net = require('node:net');
 const { Decoder } = require('./decode.cjs');
@@ -11,6 +10,7 @@ const { Encoder } = require('./encode.cjs');
 const errors = require('./errors.cjs');
 const { locate } = require('./locate.cjs');
 const { PROTOCOL_VERSION } = require('./schema.cjs');
+const worker = require('./worker.cjs');
 const { version } = require('../package.json');
 
 const NativeSocket = net.Socket; // before anybody puts something else there
@@ -59,7 +59,7 @@ class Session {
   }
 
   #hello() {
-    const group = process.env.NETBROKER_GROUP || (cluster.isWorker ? `node-cluster-${process.ppid}` : undefined);
+    const group = worker.group();
     const features = group ? ['flow', 'group'] : ['flow'];
     const hello = { protocol: PROTOCOL_VERSION, client: { name: '@netbroker/net', version }, features, group };
     this.request('session.hello', 0, hello, (error, welcome) => {

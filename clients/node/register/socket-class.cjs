@@ -26,7 +26,7 @@ function socketClass(Native, Ours) {
   Object.defineProperty(Socket, Symbol.hasInstance, {
     value(object) {
       const isInstance = Function.prototype[Symbol.hasInstance];
-      return isInstance.call(this, object) || (this === Socket && object instanceof Native);
+      return isInstance.call(this, object) || (this === Socket && object instanceof Native && object !== Ours.prototype);
     },
   });
   return Socket;
