@@ -301,10 +301,7 @@ const JOIN = 64 * 1024; // bytes of small pieces that go out as one
 function buffers(many, data, encoding) {
   if (!many)
     return [typeof data === 'string' ? Buffer.from(data, encoding) : data];
-  const list = data.map((item) => {
-    const chunk = data.allBuffers ? item : item.chunk;
-    return typeof chunk === 'string' ? Buffer.from(chunk, item.encoding) : chunk;
-  });
+  const list = data.map(({ chunk, encoding }) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk));
   return list.reduce((sum, chunk) => sum + chunk.length, 0) <= JOIN ? [Buffer.concat(list)] : list;
 }
 

@@ -13,7 +13,7 @@ function isOfNode(options) {
 // Shares its prototype with Ours: its instances are of both, and so are those of Node's own for `instanceof`.
 function socketClass(Native, Ours) {
   function Socket(options) {
-    if (this instanceof Native) // a tls.TLSSocket or tty.ReadStream, which were derived from Node's
+    if (this instanceof Native && !(this instanceof Ours)) // a tls.TLSSocket or tty.ReadStream, which were derived from Node's
       return Reflect.apply(Native, this, [options]);
     if (isOfNode(options))
       return new Native(options);
