@@ -10,7 +10,7 @@ build_packages="gcc libc6-dev meson ninja-build pkgconf libuv1-dev libmsgpack-de
 # What ./check needs besides.
 # shellcheck disable=SC2034
 check_packages="check clang clang-format curl gcovr libcap2-bin nanopb nginx-light procps protobuf-compiler python3-hypothesis
-    g++ libclang-rt-14-dev libglib2.0-dev libprotobuf-dev mariadb-server openssl patch postgresql python3-aiohttp python3-asyncpg
+    g++ libclang-rt-14-dev libglib2.0-dev libprotobuf-dev mariadb-server mypy openssl patch postgresql python3-aiohttp python3-asyncpg
     python3-httpx python3-protobuf python3-pytest python3-pytest-asyncio python3-redis python3-uvicorn python3-uvloop redis-server
     redis-tools scdoc shellcheck socat systemd valgrind"
 

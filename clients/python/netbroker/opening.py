@@ -17,8 +17,9 @@ SOCKET_NAME = "netbroker.sock"
 class Connecting:
     """`await` it for a Session, or use it with `async with`."""
 
-    def __init__(self, path: Optional[StrPath]) -> None:
+    def __init__(self, path: Optional[StrPath], group: Optional[str]) -> None:
         self._path = path
+        self._group = group
         self._session: Optional[Session] = None
 
     def __await__(self) -> Generator[Any, None, Session]:
@@ -37,23 +38,24 @@ class Connecting:
     async def _open(self) -> Session:
         session = await _dial(self._path)
         try:
-            await session.hello()
+            await session.hello(self._group)
         except BaseException:
             session.abort()
             raise
         return session
 
 
-def connect(path: Optional[StrPath] = None) -> Connecting:
+def connect(path: Optional[StrPath] = None, *, group: Optional[str] = None) -> Connecting:
     """Opens a session with the broker: `async with netbroker.connect() as session`.
 
     `path` is the broker's socket; default: `$NETBROKER_SOCKET`, else
-    `netbroker.sock` in `$XDG_RUNTIME_DIR`.
+    `netbroker.sock` in `$XDG_RUNTIME_DIR`. Sessions of the same user that name the
+    same `group` share what they listen on.
 
     Raises NoBrokerError when none answers there, PermissionError when the socket
     is another user's, BrokerError when versions do not fit.
     """
-    return Connecting(path)
+    return Connecting(path, group)
 
 
 def default_path() -> str:

@@ -41,6 +41,7 @@ class Server(Remote):
     """
 
     noun = "server"
+    _read_window: Optional[int] = None  # of its connections; None: the session's
 
     @classmethod
     async def create(
@@ -56,17 +57,19 @@ class Server(Remote):
         drop_max_connection: Optional[bool] = None,
         read_chunk: Optional[int] = None,
         high_water_mark: Optional[int] = None,
+        read_window: Optional[int] = None,
         block_list: Optional[BlockList] = None,
         socket_options: Optional[Mapping[str, Union[bool, int]]] = None,
     ) -> "Server":
         """A new server, not listening; the options hold for the sockets it accepts.
 
-        keep_alive_initial_delay: milliseconds; read_chunk and high_water_mark:
+        keep_alive_initial_delay: milliseconds; read_chunk, read_window and high_water_mark:
         bytes; max_connections: None is no limit, 0 turns everyone away.
         Connections from addresses on block_list are dropped.
         socket_options are those of `Socket.set_options`.
         """
         server = cls(session, session.new_target())
+        server._read_window = read_window
         session.add(server.target, server)
         await server._request(
             "create",
@@ -79,6 +82,7 @@ class Server(Remote):
             drop_max_connection=drop_max_connection,
             read_chunk=read_chunk,
             high_water_mark=high_water_mark,
+            read_window=read_window,
             block_list=id_of(block_list),
             socket_options=socket_options and to_body(**socket_options),
         )
@@ -143,7 +147,7 @@ class Server(Remote):
     def _convert(self, verb: str, body: Any) -> Any:
         converted = super()._convert(verb, body)
         if verb == "connection":
-            socket = Socket(self.session, converted["socket"])
+            socket = Socket(self.session, converted["socket"], self._read_window)
             self.session.add(socket.target, socket)
             converted["socket"] = socket
         return converted

@@ -7,7 +7,9 @@ write at the end; otherwise in one write per turn of the event loop.
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
+import weakref
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Tuple, Type, Union
 
@@ -15,7 +17,7 @@ import msgpack
 
 from ._schema import PROTOCOL_VERSION
 from .errors import SessionLost, from_map
-from .window import SessionWindow
+from .flow import READ_WINDOW, WriteBudget
 
 VERSION = "0.1.0"  # of this package
 CLIENT = {"name": "netbroker-python", "version": VERSION}
@@ -54,7 +56,7 @@ class Session(asyncio.BufferedProtocol):
         self.features: List[str] = []
         self.broker: Dict[str, str] = {}
         self.name = ""
-        self.window = SessionWindow()
+        self.budget = WriteBudget()
         self._loop = asyncio.get_running_loop()
         self._actors: Dict[int, Actor] = {0: self}
         self._open_requests: Dict[int, Settle] = {}
@@ -70,6 +72,8 @@ class Session(asyncio.BufferedProtocol):
         self._last_word: Optional[BaseException] = None
         self._lost: Optional[SessionLost] = None
         self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._is_parents = False
+        _sessions.add(self)
 
     # ---- requests and commands ----
 
@@ -166,6 +170,11 @@ class Session(asyncio.BufferedProtocol):
         """The largest payload of one write, in bytes."""
         return self.limits.get("maxWrite", DEFAULT_MAX_WRITE)
 
+    @property
+    def read_window(self) -> int:
+        """Bytes of data that may be on their way for a socket, unless its creation says something else."""
+        return self.limits.get("readWindow", READ_WINDOW)
+
     # ---- the session's own events ----
 
     def on(self, name: str, listener: Callable[[Any], None]) -> None:
@@ -208,11 +217,17 @@ class Session(asyncio.BufferedProtocol):
 
     # ---- life ----
 
-    async def hello(self) -> None:
-        """The first frame: agrees on the version, learns the limits."""
-        body = {"protocol": PROTOCOL_VERSION, "client": CLIENT, "features": []}
+    async def hello(self, group: Optional[str] = None) -> None:
+        """The first frame: agrees on version and features, learns the limits."""
+        body: Dict[str, Any] = {"protocol": PROTOCOL_VERSION, "client": CLIENT, "features": ["flow"]}
+        if group is not None:
+            body["features"].append("group")
+            body["group"] = group
         welcome = await self.request("session.hello", 0, body)
+        if "flow" not in welcome.get("features", ()):
+            raise from_map({"code": "ERR_NB_NOT_NEGOTIATED", "message": "this broker has no flow control: it is too old"})
         self.limits = welcome.get("limits", {})
+        self.budget.adjust(self.limits)
         self.features = welcome.get("features", [])
         self.broker = welcome.get("broker", {})
         self.name = welcome.get("session", "")
@@ -228,6 +243,8 @@ class Session(asyncio.BufferedProtocol):
         transport's buffer is lost: close the transport and wait for that first.
         Returns when the broker has let go of the session, or after CLOSE_DEADLINE.
         """
+        if self._is_parents:
+            return
         if self._lost is None:
             self._flush()
             self._lose(None)
@@ -239,9 +256,22 @@ class Session(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Drops the connection to the broker; what it has not yet read may be lost."""
+        if self._is_parents:
+            return
         self._flush()
         self._lose(None)
         self._transport.abort()
+
+    def disown(self) -> None:
+        """The process is a child's: the session is its parent's, and nothing of it is said or closed here.
+
+        The descriptor stays, too: to close it would take it out of an epoll set that both have.
+        """
+        self._is_parents = True
+        self._actors.clear()
+        self._open_requests.clear()
+        self._frames.clear()
+        self._lost = SessionLost("the session belongs to the process that forked this one")
 
     async def wait_closed(self) -> None:
         """Returns when the session is over, however it ended."""
@@ -321,3 +351,17 @@ class Session(asyncio.BufferedProtocol):
             settle(lost, None)
         for actor in actors.values():
             actor.on_session_lost(lost)
+
+
+# ---- a process that forks ----
+
+_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
+
+
+def _leave_to_the_parent() -> None:
+    """The child's sessions are over; what they share with the parent is not touched."""
+    for session in list(_sessions):
+        session.disown()
+
+
+os.register_at_fork(after_in_child=_leave_to_the_parent)

@@ -9,6 +9,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, TypedDict, Union
 from .actor import Event, Remote
 from .block_list import BlockList, id_of
 from .errors import BrokerError
+from .flow import ReadCredit, WriteGate
 from .names import StrPath, from_body, to_body, to_path
 from .session import Session
 
@@ -75,12 +76,16 @@ class Socket(Remote):
 
     noun = "socket"
 
-    def __init__(self, session: Session, target: int) -> None:
+    def __init__(self, session: Session, target: int, read_window: Optional[int] = None) -> None:
         super().__init__(session, target)
         self._auto_release = True  # `close` ends the id
         self._held_bytes = 0
         self._held_back = False  # paused by us, for want of a reader
         self._paused = False  # paused by the program
+        self._read_window = session.read_window if read_window is None else read_window
+        self._reads_each = False  # with onread, each piece of data is asked for
+        self._credit = self._new_credit()
+        self._gate = WriteGate(session.budget)
 
     # ---- making one ----
 
@@ -96,17 +101,20 @@ class Socket(Remote):
         high_water_mark: Optional[int] = None,
         encoding: Optional[str] = None,
         block_list: Optional[BlockList] = None,
+        read_window: Optional[int] = None,
         type_of_service: Optional[int] = None,
         socket_options: Optional[Mapping[str, Union[bool, int]]] = None,
     ) -> "Socket":
         """A new socket, not connected.
 
         read_chunk, onread (both: the largest `data`) and high_water_mark are in bytes. With `auto_release=False` the
-        id outlives `close`, so that the socket can be connected again. Addresses on
+        id outlives `close`, so that the socket can be connected again. read_window: bytes of `data` that come
+        ahead of what the program has taken (0: any number). Addresses on
         block_list are not connected to. socket_options are those of `set_options`.
         """
         socket = cls._new(session)
         socket._auto_release = auto_release is not False
+        read_window = socket._read_with(read_window, onread, encoding)
         await socket._request(
             "create",
             allow_half_open=allow_half_open,
@@ -115,6 +123,7 @@ class Socket(Remote):
             onread=_on_read(onread),
             high_water_mark=high_water_mark,
             encoding=encoding,
+            read_window=read_window,
             block_list=id_of(block_list),
             type_of_service=type_of_service,
             socket_options=socket_options and to_body(**socket_options),
@@ -133,6 +142,9 @@ class Socket(Remote):
     ) -> "Socket":
         """`create` and `connect` in one round trip; options of both, as there."""
         socket = cls._new(session)
+        options["read_window"] = socket._read_with(
+            options.get("read_window"), options.get("onread"), options.get("encoding")
+        )
         options["onread"] = _on_read(options.get("onread"))
         options["block_list"] = id_of(options.get("block_list"))
         options["socket_options"] = options.get("socket_options") and to_body(**options["socket_options"])
@@ -145,12 +157,16 @@ class Socket(Remote):
         return socket
 
     @classmethod
-    async def adopt(cls, session: Session, token: str, *, auto_release: Optional[bool] = None) -> "Socket":
+    async def adopt(
+        cls, session: Session, token: str, *, auto_release: Optional[bool] = None, read_window: Optional[int] = None
+    ) -> "Socket":
         """Takes over a socket that another session has offered; see `offer`. `info()` tells how far it has come."""
         socket = cls._new(session)
         socket._auto_release = auto_release is not False
         try:
-            await socket._request("adopt", token=token, auto_release=auto_release)
+            read_window = socket._read_with(read_window, None, None)
+            adopted = await socket._request("adopt", token=token, auto_release=auto_release, read_window=read_window)
+            socket._credit.begin_at(adopted["bytesRead"])
         except BaseException:
             socket._forget()
             raise
@@ -161,6 +177,20 @@ class Socket(Remote):
         socket = cls(session, session.new_target())
         session.add(socket.target, socket)
         return socket
+
+    def _read_with(self, window: Optional[int], onread: Optional[int], encoding: Optional[str]) -> Optional[int]:
+        """Fits the credit to the options of a creation; returns the `read_window` to ask for."""
+        if window is None and encoding is not None:
+            window = 0  # text does not tell how many bytes it was
+        if window is not None:
+            self._read_window = window
+        if onread is not None:
+            self._read_window, self._reads_each = onread, True
+        self._credit = self._new_credit()
+        return window
+
+    def _new_credit(self) -> ReadCredit:
+        return ReadCredit(self.session, self.target, self._read_window, self._reads_each)
 
     def _forget(self) -> None:
         self.session.remove(self.target)
@@ -200,6 +230,7 @@ class Socket(Remote):
         the name cannot be resolved.
         """
         self._is_over = False
+        self._read_with(None, onread, None)
         return from_body(  # type: ignore[return-value]
             await self._request(
                 "connect",
@@ -237,6 +268,8 @@ class Socket(Remote):
     async def write(self, data: Union[bytes, bytearray, memoryview, str], encoding: Optional[str] = None) -> int:
         """Writes at most `session.max_write` bytes; returns when the kernel has them.
 
+        Waits before where other writes have filled the socket's window.
+
         The result is the number of payload bytes given to the kernel since the
         connection began. `encoding` is that of a str: utf8 (default), utf16le,
         latin1, ascii, base64, base64url, hex.
@@ -248,9 +281,12 @@ class Socket(Remote):
         """Writes `data`, then ends this side; returns when the FIN has been sent."""
         await self._payload("end", data, encoding)
 
-    def _payload(self, verb: str, data: Any, encoding: Optional[str]) -> Any:
+    async def _payload(self, verb: str, data: Any, encoding: Optional[str]) -> Any:
         options = [] if encoding is None else [{"encoding": encoding}]
-        return self.session.request(f"socket.{verb}", self.target, data, *options)
+        size = 2 * len(data.encode()) if isinstance(data, str) else len(data)  # at most; of text in any encoding
+        return await self._gate.request(
+            size, lambda: self.session.request(f"socket.{verb}", self.target, data, *options)
+        )
 
     async def destroy(self, error: Optional[BaseException] = None) -> None:
         """Closes at once, unless it is closed; `error` is what the `error` event will tell."""
@@ -282,10 +318,16 @@ class Socket(Remote):
         that came as `data`, as many as the program has not used: the adopter gets them first. `close` then says
         `transferred`.
         """
-        return (await self._request("offer", ttl=ttl, unshift=unshift))["token"]
+        token: str = (await self._request("offer", ttl=ttl, unshift=unshift))["token"]
+        return token
 
     async def set_encoding(self, encoding: Optional[str] = None) -> None:
-        """`data` becomes str, decoded by the broker; None: bytes again."""
+        """`data` becomes str, decoded by the broker; None: bytes again.
+
+        From then on nothing but `pause` holds the peer back for listeners: text does not tell how many bytes it was.
+        """
+        if encoding is not None:
+            self._credit.lift()
         await self._request("setEncoding", encoding=encoding)
 
     async def set_keep_alive(self, enable: bool = False, initial_delay: float = 0, interval: Optional[float] = None,
@@ -347,7 +389,7 @@ class Socket(Remote):
 
     async def get_options(self) -> Dict[str, Union[bool, int]]:
         """Those that the socket has; without a connection those that are kept."""
-        return from_body(await self._request("getOptions"))  # type: ignore[return-value]
+        return from_body(await self._request("getOptions"))
 
     async def bind(self, host: Optional[str] = None, port: Union[int, str, None] = None, ipv6_only: Optional[bool] = None,
                    reuse_port: Optional[bool] = None) -> Address:
@@ -364,11 +406,17 @@ class Socket(Remote):
 
     # ---- held data is bounded ----
 
+    def on_event(self, name: str, body: Any) -> None:
+        if name != "socket.flushed":  # the answers of the writes tell it
+            super().on_event(name, body)
+
     def _happened(self, event: Event) -> None:
         super()._happened(event)
         if event.name == "close" and self._auto_release:
             self.session.remove(self.target)
-        if event.name == "data" and not self._listeners:
+        if event.name == "data" and self._listeners:
+            self._credit.used(len(event.body))
+        elif event.name == "data":
             self._held_bytes += len(event.body)
             if self._held_bytes > HELD_HIGH and not self._held_back:
                 self._held_back = True
@@ -377,6 +425,7 @@ class Socket(Remote):
     def _taken(self, event: Event) -> None:
         if event.name == "data":
             self._held_bytes -= len(event.body)
+            self._credit.used(len(event.body))
             if self._held_back and self._held_bytes <= HELD_HIGH // 2:
                 self._held_back = False
                 if not self._paused:

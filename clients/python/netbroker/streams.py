@@ -1,8 +1,8 @@
 """asyncio's streams, transports and servers, with the sockets at the broker.
 
 The functions carry asyncio's names and take its arguments; each also takes
-`session`, the session to work in. Without one they open a session of their own,
-which ends with the connection or the server.
+`session`, the session to work in. Without one they share the loop's, which is opened
+with the first of them and ends with the last.
 
 As in asyncio, TCP connections have TCP_NODELAY set unless `no_delay=False`.
 """
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import asynccontextmanager
 from socket import AF_INET, AF_INET6, AF_UNIX
-from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Awaitable, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
+from .block_list import BlockList, id_of
 from .errors import SessionLost, from_map
 from .names import StrPath, to_body, to_path
-from .opening import connect
 from .session import Session
+from .shared import working_in
 from .transport import SocketTransport
 
 DEFAULT_LIMIT = 64 * 1024  # bytes, of a StreamReader's buffer
@@ -42,12 +42,14 @@ async def create_connection(
     no_delay: bool = True,
     keep_alive: Optional[bool] = None,
     keep_alive_initial_delay: Optional[float] = None,
+    block_list: Optional[BlockList] = None,
 ) -> Tuple[asyncio.Transport, asyncio.BaseProtocol]:
     """Connects to host and port, or to a Unix path; returns transport and protocol.
 
     local_addr: address and port to connect from. family: AF_INET, AF_INET6 or 0.
-    keep_alive_initial_delay: milliseconds. Raises OSError subclasses as the
-    system's connect would, gaierror when the name cannot be resolved.
+    keep_alive_initial_delay: milliseconds. block_list: of the same session; an
+    address on it is a BrokerError. Raises OSError subclasses as the system's
+    connect would, gaierror when the name cannot be resolved.
     """
     body = to_body(
         port=None if path is not None else port,
@@ -59,14 +61,14 @@ async def create_connection(
         no_delay=no_delay,
         keep_alive=keep_alive,
         keep_alive_initial_delay=keep_alive_initial_delay,
+        block_list=id_of(block_list),
         allow_half_open=True,
     )
-    async with _working_in(session) as working:
+    async with working_in(session) as share:
         protocol = protocol_factory()
         extra = {"peername": os.fsdecode(path)} if path is not None else {}
-        transport = SocketTransport(working, working.new_target(), protocol, extra)
-        if session is None:
-            transport.on_lost = working.abort
+        transport = SocketTransport(share.session, share.session.new_target(), protocol, extra)
+        transport.on_lost = share.leave
         await transport.connect(body)
     return transport, protocol
 
@@ -110,12 +112,14 @@ async def create_server(
     no_delay: bool = True,
     keep_alive: Optional[bool] = None,
     keep_alive_initial_delay: Optional[float] = None,
+    block_list: Optional[BlockList] = None,
 ) -> "StreamServer":
     """Listens on host (None: all addresses) and port (None or 0: any), or on a Unix path.
 
     Each connection gets a protocol of its own from `protocol_factory`.
-    keep_alive_initial_delay: milliseconds. Raises OSError subclasses as the
-    system's bind and listen would.
+    keep_alive_initial_delay: milliseconds. block_list: of the same session; who is
+    on it is turned away. Raises OSError subclasses as the system's bind and listen
+    would.
     """
     created = to_body(
         allow_half_open=True,
@@ -123,6 +127,7 @@ async def create_server(
         keep_alive=keep_alive,
         keep_alive_initial_delay=keep_alive_initial_delay,
         max_connections=max_connections,
+        block_list=id_of(block_list),
     )
     listening = to_body(
         port=None if path is not None else port or 0,
@@ -132,11 +137,10 @@ async def create_server(
         ipv6_only=ipv6_only,
         reuse_port=reuse_port or None,
     )
-    async with _working_in(session) as working:
-        server = StreamServer(working, protocol_factory)
+    async with working_in(session) as share:
+        server = StreamServer(share.session, protocol_factory)
         await server.listen(created, listening)
-    if session is None:
-        server.closed.add_done_callback(lambda _: working.abort())
+    server.closed.add_done_callback(share.leave)
     return server
 
 
@@ -274,19 +278,3 @@ class StreamServer(asyncio.AbstractServer):
         if not self.closed.done():
             self.closed.set_result(None)
 
-
-# ---- sessions of their own ----
-
-
-@asynccontextmanager
-async def _working_in(given: Optional[Session]) -> AsyncIterator[Session]:
-    """The caller's session; or a new one, which is closed if the work fails."""
-    if given is not None:
-        yield given
-        return
-    session = await connect()
-    try:
-        yield session
-    except BaseException:
-        session.abort()
-        raise

@@ -1,6 +1,7 @@
 """asyncio's transport over one socket of the broker.
 
-What is written counts as buffered until the broker has given it to the kernel.
+What is written counts as buffered until the broker has given it to the kernel, and
+data counts as read when the protocol has it.
 """
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, Mapping, Optional, Tuple
 
 from .errors import SessionLost, from_map
-from .outgoing import SLACK, Outgoing, Payload
+from .flow import ReadCredit
+from .outgoing import Outgoing, Payload
 from .session import Failure, Session
 from .socket import Socket
 from .transport_socket import TransportSocket
@@ -25,8 +27,8 @@ class SocketTransport(asyncio.Transport):
     pid), `socket` (names and options, as asyncio's) and `netbroker` (a `Socket`,
     for keep-alive, timeouts and the like).
 
-    While reading is paused, what was on its way when the broker heard of it is
-    held here: mostly less than the 1 MiB that the broker queues for a session.
+    While reading is paused, what is on its way is held here: at most the
+    session's `read_window`.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class SocketTransport(asyncio.Transport):
 
         self._reading_paused = False
         self._held: Deque[Tuple[str, Any]] = deque()  # events that came while paused
+        self._credit = ReadCredit(session, target, session.read_window)
         self._peer_ended = False
 
         self._outgoing = Outgoing(session, target, self._moved)
@@ -85,6 +88,8 @@ class SocketTransport(asyncio.Transport):
     def on_event(self, name: str, body: Any) -> None:
         if name == "socket.data" and not self._reading_paused and not self._held:
             self._deliver(body)
+        elif name == "socket.flushed":
+            self._outgoing.flushed(body)
         elif name == "socket.connect":
             self.opened(body)
         elif name == "socket.error":
@@ -110,6 +115,7 @@ class SocketTransport(asyncio.Transport):
             self._lose(None)
 
     def _deliver(self, data: bytes) -> None:
+        self._credit.used(len(data))
         if self._closing:
             return
         try:
@@ -154,26 +160,21 @@ class SocketTransport(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """No more data is delivered, beginning with the next; idempotent."""
-        if not self._closing and not self._reading_paused:
+        if not self._closing:
             self._reading_paused = True
-            self._session.notify("socket.pause", self._target)
 
     def resume_reading(self) -> None:
-        """What was held back is delivered first, in this turn of the loop or the next."""
+        """What was held back is delivered first, in the next turn of the loop; idempotent."""
         if self._closing or not self._reading_paused:
             return
         self._reading_paused = False
         if self._held:
             self._loop.call_soon(self._release_held)
-        else:
-            self._session.notify("socket.resume", self._target)
 
     def _release_held(self) -> None:
         held = self._held
         while held and not self._reading_paused and not self._closing:
             self._handle(*held.popleft())
-        if not self._reading_paused and not self._closing:
-            self._session.notify("socket.resume", self._target)
 
     # ---- writing ----
 
@@ -228,14 +229,14 @@ class SocketTransport(asyncio.Transport):
     # ---- the buffer ----
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that no kernel has yet, save at most SLACK."""
-        return self._outgoing.in_flight + self._outgoing.queued
+        """Bytes that no kernel has yet."""
+        return self._outgoing.ahead + self._outgoing.queued
 
     def get_write_buffer_limits(self) -> Tuple[int, int]:
         return self._low, self._high
 
     def set_write_buffer_limits(self, high: Optional[int] = None, low: Optional[int] = None) -> None:
-        """In bytes. With `high=0` every write is asked for, and drain() waits for all."""
+        """In bytes. With `high=0` drain() waits until the kernel has all."""
         if high is None:
             high = WRITE_HIGH if low is None else 4 * low
         if low is None:
@@ -243,7 +244,6 @@ class SocketTransport(asyncio.Transport):
         if not high >= low >= 0:
             raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
         self._high, self._low = high, low
-        self._outgoing.slack = min(SLACK, high)
         self._maybe_pause_protocol()
 
     # ---- the end ----
@@ -259,10 +259,9 @@ class SocketTransport(asyncio.Transport):
         if self._held and self._held[-1][0] == "socket.close":
             self._loop.call_soon(self._lose, None)
             return
-        self._held.clear()
-        if self._reading_paused:
-            self._reading_paused = False
-            self._session.notify("socket.resume", self._target)
+        self._reading_paused = False
+        while self._held:  # dropped, so that the peer goes on until it reads what was written
+            self._handle(*self._held.popleft())
         if self._finished:
             self._destroy()
         else:

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Tuple
 Option = Tuple[int, int]
 
 _SECONDS = 1000  # milliseconds
+_TCP_USER_TIMEOUT = 18  # of Linux; not every Python names it
 
 # The system's option: its name for socket.setOptions, and how its value is told there.
 WIRE_OPTIONS: Dict[Option, Tuple[str, Callable[[int], Any]]] = {
@@ -17,7 +18,7 @@ WIRE_OPTIONS: Dict[Option, Tuple[str, Callable[[int], Any]]] = {
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): ("keepAliveInitialDelay", lambda value: value * _SECONDS),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): ("keepAliveInterval", lambda value: value * _SECONDS),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): ("keepAliveCount", int),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): ("userTimeout", int),
+    (socket.IPPROTO_TCP, _TCP_USER_TIMEOUT): ("userTimeout", int),
     (socket.IPPROTO_TCP, socket.TCP_MAXSEG): ("maxSegmentSize", int),
     (socket.SOL_SOCKET, socket.SO_RCVBUF): ("receiveBufferSize", int),
     (socket.SOL_SOCKET, socket.SO_SNDBUF): ("sendBufferSize", int),

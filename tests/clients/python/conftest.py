@@ -61,4 +61,4 @@ async def session(daemon):
         yield opened
         if not opened.is_closed:
             await soon(until_empty(opened))
-            assert opened.window.in_flight == 0
+            assert opened.budget.ahead == 0

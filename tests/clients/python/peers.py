@@ -64,7 +64,7 @@ async def serve_script(folder, script):
     async def play(reader, writer):
         unpacker = msgpack.Unpacker()
         unpacker.feed(await reader.read(65536))
-        writer.write(msgpack.packb([1, next(unpacker)[1], None, {"protocol": 1}]))
+        writer.write(msgpack.packb([1, next(unpacker)[1], None, {"protocol": 1, "features": ["flow"]}]))
         if await reader.read(65536):
             await script(reader, writer)
         writer.close()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .peers import plain_server, soon
+from .peers import echo, plain_server, soon
 
 pytestmark = pytest.mark.asyncio
 
@@ -68,10 +68,61 @@ async def test_fetch(daemon):
             assert err == b"HTTP/1.0 200 OK\ncontent-type: text/plain\n"
 
 
-@pytest.mark.parametrize("program, argument", [("echo_server.py", "0"), ("fetch.py", "127.0.0.1")])
-async def test_without_a_broker_they_say_so(daemon, folder, program, argument):
+async def port_of(process):
+    line = (await soon(process.stdout.readline())).decode()
+    return int(line.rpartition(", ")[2].rstrip(")\n"))
+
+
+async def test_chat(daemon):
+    async with running(daemon, EXAMPLES / "chat.py") as process:
+        port = await port_of(process)
+        (heard_by_ada, ada), (heard_by_ben, ben) = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        ada.write(b"Ada\n")
+        assert await soon(heard_by_ada.readline()) == b"Your name? * here: Ada\n"
+        ben.write(b"Ben\n")
+        assert await soon(heard_by_ben.readline()) == b"Your name? * here: Ada, Ben\n"
+        assert await soon(heard_by_ada.readline()) == b"* Ben has come\n"
+        ada.write(b"hello\n")
+        assert await soon(heard_by_ben.readline()) == b"Ada: hello\n"
+        ada.close()
+        assert await soon(heard_by_ben.readline()) == b"* Ada has gone\n"
+        ben.close()
+
+
+async def test_proxy(daemon):
+    async with plain_server(echo) as address:
+        target = f"{address['host']}:{address['port']}"
+        blocked = "127.0.0.2", "127.0.3.0/24", "127.0.4.1-127.0.4.9"
+        async with running(daemon, EXAMPLES / "proxy.py", "0", target, *blocked) as process:
+            port = await port_of(process)
+            content = b"through" * 100_000
+            assert await echoed(("127.0.0.1", port), content) == content
+            for source in ("127.0.0.2", "127.0.3.7", "127.0.4.5"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+                with contextlib.suppress(ConnectionError):
+                    assert await soon(reader.read()) == b""
+                writer.close()
+
+
+async def test_listeners_share_a_port(daemon):
+    async with running(daemon, EXAMPLES / "shared_listener.py", "ours") as first:
+        port = await port_of(first)
+        async with running(daemon, EXAMPLES / "shared_listener.py", "ours", "0") as second:
+            assert await port_of(second) == port
+            for _ in range(4):
+                assert await echoed(("127.0.0.1", port), b"") == b"Python\n"
+            first.kill()
+            await first.wait()
+            assert await echoed(("127.0.0.1", port), b"") == b"Python\n"
+
+
+PROGRAMS = [["echo_server.py", "0"], ["fetch.py", "127.0.0.1"], ["chat.py"], ["proxy.py", "0", "127.0.0.1:1"], ["shared_listener.py", "ours"]]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda words: words[0])
+async def test_without_a_broker_they_say_so(daemon, folder, program):
     nowhere = str(folder / "nobody.sock")
-    async with running(daemon, EXAMPLES / program, argument, NETBROKER_SOCKET=nowhere) as process:
+    async with running(daemon, EXAMPLES / program[0], *program[1:], NETBROKER_SOCKET=nowhere) as process:
         _, err = await soon(process.communicate())
         assert process.returncode == 1 and nowhere.encode() in err and b"Traceback" not in err
 

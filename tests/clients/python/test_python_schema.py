@@ -13,7 +13,7 @@ ELSEWHERE = {
     "net.createServer",  # another name of server.create
     "net.connect",  # another name of net.createConnection
     "net.createConnection",  # Socket.open, whose options are those of create and connect
-    "socket.credit",  # of feature flow, which the package does not ask for
+    "socket.credit",  # said as the program takes its data
     "socket.channel", "session.attach",  # of feature channel
 }
 IMPLIED = {
@@ -21,13 +21,10 @@ IMPLIED = {
     "session.ping": {"value"},
     "session.describe": {"format"},
     "session.close": {"ifIdle"},
-    "socket.create": {"readable", "writable", "fd", "fdName",  # descriptors: of feature fds
-                      "readWindow"},  # of feature flow
-    "socket.adopt": {"readWindow"},
-    "server.create": {"readWindow"},
+    "socket.create": {"readable", "writable", "fd", "fdName"},  # descriptors: of feature fds
     "server.listen": {"handle", "fd", "fdName"},
 }
-UNASKED = {"socket.flushed"}  # of feature flow
+UNASKED = {"socket.flushed"}  # writes are answered when the kernel has them
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - ELSEWHERE))

@@ -12,7 +12,7 @@ import netbroker
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from netbroker.window import CROWDED_CHUNK, SESSION_MOST
+from netbroker.flow import CROWDED_WINDOW
 
 from .peers import PATIENCE, echo, noise, plain_server, soon, until_empty
 
@@ -199,10 +199,11 @@ async def test_stuck_peers_do_not_hold_up_others(session):
             writer.transport.abort()
 
 
-async def test_commands_get_through_when_no_peer_reads(session, folder):
-    """With so many stuck peers no byte more may leave, until some of them go."""
+async def test_commands_and_other_writes_get_through_when_many_peers_do_not_read(session, folder):
+    """More stuck peers than whole windows fit into the session's."""
     path = str(folder / "stuck.sock")  # little fits into the buffers of a Unix socket
     received = asyncio.get_running_loop().create_future()
+    budget = session.budget
 
     async def never_read(reader, writer):
         writer.transport.pause_reading()
@@ -213,21 +214,23 @@ async def test_commands_get_through_when_no_peer_reads(session, folder):
 
     stuck = await asyncio.start_unix_server(never_read, path, backlog=1000)
     async with plain_server(collect) as lively:
-        opening = [netbroker.open_unix_connection(path, session=session) for _ in range(SESSION_MOST // CROWDED_CHUNK)]
+        many = budget.session_window // budget.socket_window + 8
+        opening = [netbroker.open_unix_connection(path, session=session) for _ in range(many)]
         writers = [writer for _, writer in await soon(asyncio.gather(*opening))]
         for writer in writers:
             writer.write(b"x" * (1 << 20))
-        while session.window.in_flight + CROWDED_CHUNK <= SESSION_MOST:
+        while budget.ahead < budget.session_window // 2:
             await soon(session.ping())
         _, last = await soon(netbroker.open_connection(session=session, **lively))
         last.write(b"y" * 100_000)
         last.close()
-        for writer in writers:
-            assert session.window.in_flight <= SESSION_MOST
-            writer.transport.abort()
-            await soon(session.ping())
         assert await soon(received) == b"y" * 100_000
         await soon(last.wait_closed())
+        assert budget.ahead <= budget.session_window // 2 + budget.socket_window + many * CROWDED_WINDOW
+        for writer in writers:
+            writer.transport.abort()
+            await soon(session.ping())
+        assert budget.ahead == 0
     stuck.close()
 
 
@@ -244,12 +247,11 @@ async def test_reader_that_does_not_read_stops_the_peer(session):
     async with plain_server(pour) as address:
         reader, writer = await netbroker.open_connection(session=session, limit=4096, **address)
         socket = writer.get_extra_info("netbroker")
-        while not (await soon(socket.info()))["paused"]:
+        while (await soon(socket.info()))["bytes_read"] < session.read_window:
             pass
-        read = (await socket.info())["bytes_read"]
         for _ in range(50):
             await session.ping()
-        assert (await socket.info())["bytes_read"] == read < 4 << 20 and not poured.is_set()
+        assert (await socket.info())["bytes_read"] <= 2 * session.read_window and not poured.is_set()
         assert await soon(reader.read(), PATIENCE) == content
         assert poured.is_set()
         await end_of(writer)

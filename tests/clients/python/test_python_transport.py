@@ -182,7 +182,7 @@ async def test_abort_drops_what_is_queued(session):
         transport.abort()
         assert "lost" not in protocol.calls
         assert await soon(protocol.lost) is None
-        assert session.window.in_flight == 0
+        assert session.budget.ahead == 0
 
 
 async def test_write_after_the_end(session):
