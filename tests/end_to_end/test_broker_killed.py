@@ -19,7 +19,7 @@ from support.broker import ROOT, Broker
 from support.wire import DEADLINE
 
 PROGRAMS = pathlib.Path(__file__).with_name("broker_killed")
-COMMANDS = {"python": ["/usr/bin/python3", PROGRAMS / "load.py"]}
+COMMANDS = {"python": ["/usr/bin/python3", PROGRAMS / "load.py"], "node": ["node", PROGRAMS / "load.mjs"]}
 
 
 @contextlib.contextmanager

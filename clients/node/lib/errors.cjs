@@ -33,8 +33,9 @@ function unreachable(path, origin, cause) {
   });
 }
 
+// To a program it is as if all its peers had reset their connections at once.
 const lost = (why) => Object.assign(new Error(`The connection to the broker has ended${why ? `: ${why}` : ''}`), {
-  code: 'ERR_NB_SESSION_LOST',
+  errno: -104, code: 'ECONNRESET', syscall: 'read',
 });
 
 module.exports = { coded, fromMap, lost, socketClosed, unreachable };
