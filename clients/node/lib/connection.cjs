@@ -151,6 +151,7 @@ class Connection extends AsyncResource {
   #settle() {
     const [write, shutdown, closed] = [this.#write, this.#shutdown, this.#onClosed];
     this.#write = this.#shutdown = this.#onClosed = null;
+    this.#update();
     write?.callback(null);
     shutdown?.();
     closed?.();
@@ -307,6 +308,8 @@ class Connection extends AsyncResource {
       this.notify('socket.resetAndDestroy');
     else if (this.#opened && !this.#over)
       this.#destroyOnceFlushed();
+    if (!this.#opened)
+      this.session.remove(this.id);
     if (this.#over || !this.#opened || this.#lingers)
       setImmediate(() => this.runInAsyncScope(this.#settle, this));
     this.#update();

@@ -4,6 +4,7 @@
 // taken for what has come. A chunk may be used again afterwards: frames share nothing with it.
 
 const MAX_DEPTH = 32;
+const LARGEST_FRAME = 16 * 1024 * 1024; // bytes
 const ODD = 'The broker sent bytes that are no frame of its protocol';
 
 // First byte -> [bytes of the length behind it, its unit, children]. Fixed sizes are units of a length of 0 bytes.
@@ -210,8 +211,10 @@ class Decoder {
 
   #append(bytes) {
     const length = this.#length + bytes.length;
+    if (length > LARGEST_FRAME)
+      throw new Error(ODD);
     if (length > this.#partial.length)
-      this.#grow(2 * length);
+      this.#grow(Math.min(2 * length, LARGEST_FRAME));
     this.#partial.set(bytes, this.#length);
     this.#length = length;
   }
