@@ -163,6 +163,12 @@ int netbroker_connect(const char *path, const struct netbroker_options *options,
 int netbroker_open(int fd, const struct netbroker_options *options, struct netbroker_session **ret_session);
 
 /*
+ * For people: why netbroker_connect(path) failed with `error`, where it looked, and
+ * what to start. Writes at most `size` bytes with the NUL, cut if need be.
+ */
+void netbroker_explain(const char *path, int error, char *out, size_t size);
+
+/*
  * Ends the session and frees it with all its sockets and servers. Calls nothing
  * back but the release functions of borrowed writes. Bytes not yet flushed are
  * lost; see netbroker_flush(). In a callback it takes effect when the dispatch
@@ -352,6 +358,8 @@ struct netbroker_listen_options {
     uint16_t port; /* 0: the system chooses */
     int backlog; /* default 511 */
     bool ipv6_only;
+    bool exclusive; /* not shared with the session's group */
+    bool reuse_port; /* shared by the system, with any program of this user that says so too */
     bool readable_all, writable_all; /* mode of a Unix socket, for everybody */
 };
 

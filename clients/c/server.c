@@ -146,6 +146,8 @@ static void pack_listen(struct netbroker_packer *packer, const struct netbroker_
     nbc_map_text(&map, "host", options->host);
     nbc_map_number(&map, "backlog", options->backlog);
     nbc_map_flag(&map, "ipv6Only", options->ipv6_only);
+    nbc_map_flag(&map, "exclusive", options->exclusive);
+    nbc_map_flag(&map, "reusePort", options->reuse_port);
     nbc_map_flag(&map, "readableAll", options->readable_all);
     nbc_map_flag(&map, "writableAll", options->writable_all);
     nbc_map_end(&map);

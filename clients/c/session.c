@@ -208,6 +208,21 @@ int netbroker_connect(const char *path, const struct netbroker_options *options,
     return result;
 }
 
+void netbroker_explain(const char *path, int error, char *out, size_t size)
+{
+    char where[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    const char *origin = path                         ? ""
+                         : getenv("NETBROKER_SOCKET") ? " (from NETBROKER_SOCKET)"
+                                                      : " (in XDG_RUNTIME_DIR)";
+    bool is_missing = error == -ENOENT || error == -ECONNREFUSED;
+    if (netbroker_find_path(path, where, sizeof where) == -EDESTADDRREQ)
+        snprintf(out, size,
+                 "nothing tells where the broker is: set NETBROKER_SOCKET to the path of its socket");
+    else
+        snprintf(out, size, "no broker answers at %s%s: %s%s%s", where, origin, strerror(-error),
+                 is_missing ? "; start one with netbroker serve --socket " : "", is_missing ? where : "");
+}
+
 /* ---- ending ---- */
 
 void netbroker_free(struct netbroker_session *session)

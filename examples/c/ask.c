@@ -2,12 +2,7 @@
  * Any method of the protocol: packs a body, waits for the answer, finds a field in it.
  * Here: how many sockets does this session hold?
  */
-#include <netbroker.h>
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "session.h"
 
 enum { TIMEOUT_MS = 5000 };
 
@@ -34,12 +29,9 @@ static bool ask(struct netbroker_session *session, const char *method, const str
 
 int main(void)
 {
-    struct netbroker_session *session;
-    int result = netbroker_connect(NULL, NULL, &session);
-    if (result < 0) {
-        fprintf(stderr, "ask: no broker: %s\n", strerror(-result));
+    struct netbroker_session *session = open_session(NULL);
+    if (!session)
         return EXIT_FAILURE;
-    }
     /* Target 0 lets the broker choose the id of the new socket. */
     struct netbroker_packer body = {0}, none = {0};
     netbroker_pack_map(&body, 1);

@@ -3,12 +3,7 @@
  *
  *   fetch HOST PORT PATH
  */
-#include <netbroker.h>
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "session.h"
 
 enum { TIMEOUT_MS = 10000 };
 
@@ -40,11 +35,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: fetch HOST PORT PATH\n");
         return EXIT_FAILURE;
     }
-    int result = netbroker_connect(NULL, NULL, &session);
-    if (result < 0)
-        return fail("no broker", result, NULL);
+    if (!(session = open_session(NULL)))
+        return EXIT_FAILURE;
     struct netbroker_connect_options options = {.host = argv[1], .port = (uint16_t)atoi(argv[2])};
-    result = netbroker_stream_connect(session, &options, TIMEOUT_MS, &stream, &error);
+    int result = netbroker_stream_connect(session, &options, TIMEOUT_MS, &stream, &error);
     int status = EXIT_FAILURE;
     if (result < 0)
         fail(argv[1], result, &error);

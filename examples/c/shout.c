@@ -4,13 +4,10 @@
  *
  *   shout [PORT]
  */
-#include <netbroker.h>
+#include "session.h"
 
 #include <ctype.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static void on_data(struct netbroker_socket *socket, void *context, const void *bytes, size_t length)
 {
@@ -54,15 +51,8 @@ static void on_listening(struct netbroker_server *server, void *context,
     fflush(stdout);
 }
 
-static void on_error(struct netbroker_server *server, void *context, const struct netbroker_error *error)
-{
-    (void)server;
-    *(int *)context = EXIT_FAILURE;
-    fprintf(stderr, "shout: %s\n", error->message);
-}
-
 static const struct netbroker_server_events server_events = {
-    .on_connection = on_connection, .on_listening = on_listening, .on_error = on_error};
+    .on_connection = on_connection, .on_listening = on_listening, .on_error = print_error};
 
 /* Any loop will do that can wait for a descriptor. This is the shortest. */
 static int serve(struct netbroker_session *session, const int *status)
@@ -78,18 +68,15 @@ static int serve(struct netbroker_session *session, const int *status)
 
 int main(int argc, char **argv)
 {
-    struct netbroker_session *session;
+    struct netbroker_session *session = open_session(NULL);
     struct netbroker_server *server;
     int status = EXIT_SUCCESS;
-    int result = netbroker_connect(NULL, NULL, &session);
-    if (result < 0) {
-        fprintf(stderr, "shout: no broker: %s\n", strerror(-result));
+    if (!session)
         return EXIT_FAILURE;
-    }
     struct netbroker_listen_options here = {.host = "127.0.0.1"};
     if (argc > 1)
         here.port = (uint16_t)atoi(argv[1]);
-    result = netbroker_create_server(session, NULL, &server_events, &status, &server);
+    int result = netbroker_create_server(session, NULL, &server_events, &status, &server);
     if (result == 0)
         result = netbroker_server_listen(server, &here);
     if (result == 0)

@@ -27,7 +27,7 @@ THREADED_TESTS = {"raw_round_trip", "session", "order", "lifecycle", "load"}
 FUZZING_TIME = 15  # seconds, of each harness
 
 # Where memory is measured, which a sanitizer would change.
-RELEASED_SUITES = {"end_to_end"}
+RELEASED_SUITES = {"end_to_end", "valgrind"}
 
 MOST_FAILURES_SHOWN = 40
 

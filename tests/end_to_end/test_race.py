@@ -170,7 +170,7 @@ def test_a_time_below_ten_counts_as_ten(session, place):
     place.accepting("127.0.0.3")
     begun = time.monotonic()
     session.result(dial(session, place, "127.0.0.2", "127.0.0.3", autoSelectFamilyAttemptTimeout=1))
-    assert time.monotonic() - begun >= 0.01
+    assert time.monotonic() - begun >= 0.009  # the loop's clock counts whole milliseconds
 
 
 # ---- without a race ----

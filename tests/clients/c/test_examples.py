@@ -1,7 +1,9 @@
 """The programs of examples/c do what they say, against the daemon."""
+import contextlib
 import http.server
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from support import peers  # noqa: E402
 from support.broker import Broker  # noqa: E402
 from support.wire import DEADLINE  # noqa: E402
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 EXAMPLES = pathlib.Path(os.environ["NETBROKER_EXAMPLES"])
 
 
@@ -69,7 +72,111 @@ def test_shout(environment):
             program.terminate()
 
 
-def test_without_a_broker_each_says_so(tmp_path):
-    nowhere = {**os.environ, "NETBROKER_SOCKET": str(tmp_path / "none")}
-    for name, *arguments in (["ask"], ["shout"], ["fetch", "127.0.0.1", "1", "/"]):
-        assert b"no broker: No such file" in run(nowhere, name, *arguments, status=1)
+@contextlib.contextmanager
+def serving(environment, name, *arguments):
+    """(the program, the port that it listens on)"""
+    command = [EXAMPLES / f"example-{name}", *map(str, arguments)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            line = program.stdout.readline()
+            assert line.startswith("listening on "), line
+            yield program, int(line.rpartition(":")[2])
+        finally:
+            program.kill()
+
+
+def test_echo_server(environment):
+    with serving(environment, "echo_server", 0) as (_, port), peers.dial(port) as peer:
+        text = os.urandom(1 << 20)
+        writer = threading.Thread(target=lambda: (peer.sendall(text), peer.shutdown(1)))
+        writer.start()
+        assert peers.read_to_end(peer) == text
+        writer.join()
+
+
+def test_echo_server_on_a_path(environment, tmp_path):
+    path = str(tmp_path / "echo.sock")
+    with subprocess.Popen([EXAMPLES / "example-echo_server", path], env=environment, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout.readline() == f"listening on {path}\n"
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(DEADLINE)
+                peer.connect(path)
+                peer.sendall(b"hello")
+                assert peers.read_exactly(peer, 5) == b"hello"
+        finally:
+            program.kill()
+
+
+def test_chat(environment):
+    with serving(environment, "chat") as (_, port), peers.dial(port) as ada, peers.dial(port) as ben:
+        heard_by_ada, heard_by_ben = ada.makefile("rb"), ben.makefile("rb")
+        ada.sendall(b"Ada\n")
+        assert heard_by_ada.readline() == b"Your name? * here: Ada\n"
+        ben.sendall(b"Ben\n")
+        assert heard_by_ben.readline() in (b"Your name? * here: Ben Ada\n", b"Your name? * here: Ada Ben\n")
+        assert heard_by_ada.readline() == b"* Ben has come\n"
+        ada.sendall(b"hel")
+        ada.sendall(b"lo\r\n")
+        assert heard_by_ben.readline() == b"Ada: hello\n"
+        heard_by_ada.close()
+        ada.close()
+        assert heard_by_ben.readline() == b"* Ada has gone\n"
+        heard_by_ben.close()
+
+
+def test_proxy(environment):
+    blocked = "127.0.0.2", "127.0.3.0/24", "127.0.4.1-127.0.4.9"
+    with serving(environment, "echo_server", 0) as (_, target), serving(
+            environment, "proxy", 0, "127.0.0.1", target, *blocked) as (program, port):
+        with peers.dial(port) as peer:
+            text = os.urandom(1 << 20)
+            writer = threading.Thread(target=lambda: (peer.sendall(text), peer.shutdown(1)))
+            writer.start()
+            assert peers.read_to_end(peer) == text
+            writer.join()
+        for source in ("127.0.0.2", "127.0.3.7", "127.0.4.5"):
+            with socket.create_connection(("127.0.0.1", port), DEADLINE, (source, 0)) as peer:
+                with contextlib.suppress(ConnectionResetError):
+                    assert peer.recv(1) == b""
+                assert program.stdout.readline() == f"turned away: {source}\n"
+
+
+def test_proxy_says_which_rule_is_none(environment):
+    assert b"nonsense" in run(environment, "proxy", 0, "127.0.0.1", 1, "nonsense", status=1)
+
+
+def answers(port, count):
+    """What whoever listens there answers to so many."""
+    for _ in range(count):
+        with peers.dial(port) as peer:
+            yield peers.read_to_end(peer).decode().strip()
+
+
+def test_a_listener_is_shared_with_other_languages(environment):
+    python = {**environment, "PYTHONPATH": str(ROOT / "clients" / "python")}
+    command = [sys.executable, "-u", ROOT / "examples" / "python" / "shared_listener.py", "ours"]
+    with serving(environment, "shared_listener", "ours") as (program, port), subprocess.Popen(
+            command, env=python, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert f"{port})" in other.stdout.readline()
+            assert sorted(answers(port, 4)) == ["C", "C", "Python", "Python"]
+            program.kill()
+            program.wait()
+            assert list(answers(port, 2)) == ["Python", "Python"]
+        finally:
+            other.kill()
+
+
+@pytest.mark.parametrize("words", [["ask"], ["shout"], ["fetch", "127.0.0.1", "1", "/"], ["chat"], ["echo_server", "0"],
+                                   ["proxy", "0", "127.0.0.1", "1"], ["shared_listener", "ours"]], ids=lambda words: words[0])
+def test_without_a_broker_each_says_so(tmp_path, words):
+    nowhere = tmp_path / "none"
+    said = run({**os.environ, "NETBROKER_SOCKET": str(nowhere)}, *words, status=1).decode()
+    assert said == (f"no broker answers at {nowhere} (from NETBROKER_SOCKET): No such file or directory; "
+                    f"start one with netbroker serve --socket {nowhere}\n")
+
+
+def test_without_a_word_where_the_broker_is_they_say_what_to_set():
+    environment = {name: value for name, value in os.environ.items() if name not in ("NETBROKER_SOCKET", "XDG_RUNTIME_DIR")}
+    assert b"set NETBROKER_SOCKET" in run(environment, "ask", status=1)
