@@ -1,4 +1,5 @@
 """./run as a newcomer meets it: from anywhere, whatever Python comes first, and leaving nothing behind."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -78,10 +79,20 @@ def test_it_does_not_take_the_place_of_another(running, environment):
     assert running.alive()
 
 
+@contextlib.contextmanager
+def ended(process):
+    """However the test goes."""
+    try:
+        yield
+    finally:
+        process.terminate()
+
+
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
 def test_the_lines_to_paste(folder, environment, marked, number):
-    with subprocess.Popen([RUN], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          stdin=subprocess.DEVNULL, text=True) as process:
+    command = ["env", "--default-signal=INT", RUN]  # whoever started the tests may ignore it
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          stdin=subprocess.DEVNULL, text=True) as process, ended(process):
         text = ""
         while "^C ends it." not in text:
             line = process.stdout.readline()
