@@ -19,6 +19,10 @@ def test_each_row_of_the_broker_is_named_or_open():
     assert not missing, f"no scenario names {' '.join(missing)}"
 
 
+def test_each_row_of_the_client_is_tested():
+    assert sorted(checklist.client_rows()) == sorted(row.id for row in ROWS.values() if row.side == "client")
+
+
 def test_open_rows_are_rows_that_no_scenario_names():
     done = [row for row in OPEN if row in NAMED]
     assert not done, f"take out of open_rows.txt: {' '.join(done)}"

@@ -338,7 +338,7 @@ function fill(socket, data) {
     const part = data.subarray(at, at + onread.buffer.length);
     onread.buffer.set(part);
     at += part.length;
-    more = onread.callback(part.length, onread.buffer) !== false && more;
+    more = onread.callback.call(socket, part.length, onread.buffer) !== false && more;
     if (onread.make)
       onread.buffer = null;
   }
