@@ -178,6 +178,19 @@ def test_listeners_share_a_port(folder, broker):
             assert Caller(port).hear() == "Node"
 
 
+def test_a_port_is_shared_with_python(folder, broker):
+    program = ROOT / "examples" / "python" / "shared_listener.py"
+    environment = {**os.environ, "NETBROKER_SOCKET": str(broker.path), "PYTHONPATH": str(ROOT / "clients" / "python")}
+    with Program(folder, broker, "shared-listener.mjs", 0, NETBROKER_GROUP="both") as ours, subprocess.Popen(
+            [sys.executable, "-u", program, "both"], env=environment, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            port = ours.port()
+            assert f"{port})" in other.stdout.readline()
+            assert sorted(Caller(port).hear() for _ in range(4)) == ["Node", "Node", "Python", "Python"]
+        finally:
+            other.kill()
+
+
 @pytest.mark.parametrize("words", [["echo-server.mjs", 0], ["chat.mjs"], ["proxy.mjs", 0, "127.0.0.1:1"], ["shared-listener.mjs"],
                                    ["--import", "@netbroker/net/register", "fetch.mjs", "http://127.0.0.1:2/"]])
 def test_without_a_broker_they_say_so(folder, broker, words):
