@@ -6,6 +6,7 @@
 const { AsyncResource } = require('node:async_hooks');
 const { fromMap } = require('./errors.cjs');
 
+const CROWDED_WINDOW = 16 * 1024; // bytes ahead of one socket, while half of the session's are taken
 const END = Symbol('end');
 const brokenPipe = () => Object.assign(new Error('write EPIPE'), { errno: -32, code: 'EPIPE', syscall: 'write' });
 
@@ -144,6 +145,7 @@ class Connection extends AsyncResource {
     this.#flushed = this.#sent;
     this.session.remove(this.id);
     this.session.stuck.delete(this);
+    this.session.pumpStuck();
     this.#update();
   }
 
@@ -238,7 +240,7 @@ class Connection extends AsyncResource {
     while (chunks?.length > 0) {
       const size = Math.min(chunks[0].length, this.#room());
       if (size === 0 && chunks[0].length > 0)
-        return void this.session.stuck.add(this);
+        return;
       this.#send(chunks[0].subarray(0, size));
       if (size === chunks[0].length)
         chunks.shift();
@@ -255,11 +257,16 @@ class Connection extends AsyncResource {
     this.session.unflushed += bytes.length;
   }
 
+  // Bytes that may be sent now; 0: pump is called when there are some. Peers that do not read take no more than half of the
+  // session's window by themselves: then the others go on with small shares.
   #room() {
     const { maxWrite, writeWindow, sessionWriteWindow } = this.session.limits;
-    const ahead = this.#sent - this.#flushed;
-    const own = ahead === 0 ? Math.max(writeWindow, 1) : writeWindow - ahead;
-    return Math.max(0, Math.min(maxWrite, own, sessionWriteWindow - this.session.unflushed));
+    const isCrowded = this.session.unflushed >= sessionWriteWindow / 2;
+    const own = Math.min(writeWindow, isCrowded ? CROWDED_WINDOW : writeWindow) - (this.#sent - this.#flushed);
+    const left = sessionWriteWindow - this.session.unflushed;
+    if (left <= 0)
+      this.session.stuck.add(this);
+    return Math.max(0, Math.min(maxWrite, own, left));
   }
 
   #onFlushed(offset) {
@@ -269,10 +276,7 @@ class Connection extends AsyncResource {
       this.#destroyOnceFlushed();
     this.owner?._unrefTimer();
     this.pump();
-    for (const other of [...this.session.stuck]) {
-      this.session.stuck.delete(other);
-      other.pump();
-    }
+    this.session.pumpStuck();
   }
 
   #writeDone() {

@@ -85,6 +85,16 @@ class Session {
     this.#actors.delete(id);
   }
 
+  // The sockets that wait for the session's window have a turn each, as long as there is room.
+  pumpStuck() {
+    for (const connection of this.stuck) {
+      if (this.unflushed >= this.limits.sessionWriteWindow)
+        return;
+      this.stuck.delete(connection);
+      connection.pump();
+    }
+  }
+
   // Each hold keeps the process alive until it is let go.
   hold() {
     if (this.#holds++ === 0)

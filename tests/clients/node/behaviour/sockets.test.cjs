@@ -82,6 +82,23 @@ test('who does not read stops who writes, and memory', async () => {
   await closed(client, accepted);
 });
 
+test('many peers that do not read hold up nobody else', async () => {
+  const stuck = await Promise.all(Array.from({ length: 100 }, () => pair()));
+  for (const [client, accepted] of stuck) {
+    accepted.pause();
+    client.write(Buffer.alloc(8 * MIB));
+  }
+  const [client, accepted] = await pair();
+  client.end(Buffer.alloc(MIB, 'x'));
+  let got = 0;
+  for await (const chunk of accepted)
+    got += chunk.length;
+  assert.equal(got, MIB);
+  for (const sockets of stuck)
+    sockets.slice(0, 2).forEach((socket) => socket.on('error', () => {}).destroy());
+  await Promise.all(stuck.map((sockets) => closed(...sockets.slice(0, 2))));
+});
+
 test('what was called back is not lost by destroy', async () => {
   const [client, accepted] = await pair();
   client.write(Buffer.alloc(100_000, 'x'), () => client.destroy());
