@@ -122,3 +122,16 @@ test('a signal closes a server', async () => {
   controller.abort();
   await once(server, 'close');
 });
+
+test('rules that are added while a server listens hold', { skip: !process.env.NB_NET }, async () => {
+  const blockList = new net.BlockList();
+  const server = await listening((socket) => socket.end('in'), { blockList });
+  const first = net.connect(server.address().port, '127.0.0.1');
+  assert.equal(String((await once(first, 'data'))[0]), 'in');
+  blockList.addAddress('127.0.0.1');
+  const dropping = once(server, 'drop');
+  const second = net.connect(server.address().port, '127.0.0.1').on('error', () => {});
+  assert.equal((await dropping)[0].remoteAddress, '127.0.0.1');
+  await closed(second);
+  server.close();
+});
