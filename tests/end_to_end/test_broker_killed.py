@@ -39,9 +39,11 @@ def echo_server():
         listener.settimeout(None)
         acceptor = threading.Thread(target=accept)
         acceptor.start()
-        yield peers.port_of(listener)
-        listener.shutdown(socket.SHUT_RDWR)
-        acceptor.join(DEADLINE)
+        try:
+            yield peers.port_of(listener)
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            acceptor.join(DEADLINE)
 
 
 @contextlib.contextmanager
