@@ -1,7 +1,6 @@
 /* The socket actor's two streams while it has a channel: what one brings goes to the other. */
 #include "socket_channel.h"
 
-#include <poll.h>
 #include <stddef.h>
 
 enum { LAST_READS = 64 }; /* of what a client left behind: more than a Unix socket holds */
@@ -78,13 +77,6 @@ static void end_writing(struct nb_channel *channel)
     if (!channel->socket->is_ending)
         nb_socket_end_writing(channel->socket);
     update_intake(channel);
-}
-
-/* The client has closed it, and not just its own direction. */
-static bool is_hung_up(int fd)
-{
-    struct pollfd entry = {.fd = fd};
-    return poll(&entry, 1, 0) > 0 && (entry.revents & POLLHUP);
 }
 
 static void fail_for_memory(struct nb_socket *socket, const char *syscall)
@@ -193,11 +185,14 @@ static void on_peer_got(struct nb_stream *stream, size_t length)
 
 static void on_client_end(struct nb_stream *stream)
 {
-    struct nb_channel *channel = CHANNEL_OF(stream);
-    bool is_gone = is_hung_up(stream->fd);
-    end_writing(channel);
-    if (is_gone)
-        lose_reader(channel);
+    end_writing(CHANNEL_OF(stream));
+    nb_stream_watch_close(stream);
+}
+
+/* The client has closed it, and not just its own direction. */
+static void on_client_hangup(struct nb_stream *stream)
+{
+    lose_reader(CHANNEL_OF(stream));
 }
 
 static void on_peer_shut(struct nb_stream *stream, int status)
@@ -250,6 +245,7 @@ const struct nb_stream_ops nb_channel_ops = {
     .on_end = on_client_end,
     .on_sent = on_client_got,
     .on_shut = on_channel_shut,
+    .on_hangup = on_client_hangup,
     .on_failure = on_channel_failure,
     .on_closed = on_channel_closed,
 };
@@ -291,8 +287,10 @@ void nb_channel_begin(struct nb_channel *channel)
     channel->end_was_told = socket->has_ended;
     if (socket->has_ended)
         nb_stream_shutdown(&channel->stream);
-    if (socket->is_ending)
+    if (socket->is_ending) {
         shutdown(channel->stream.fd, SHUT_RD);
+        nb_stream_watch_close(&channel->stream);
+    }
     nb_socket_update_reading(socket);
     update_intake(channel);
 }

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,6 +43,8 @@ static void update_interest(struct nb_stream *stream)
         interest |= UV_READABLE;
     else if (stream->watches_hangup)
         interest |= UV_DISCONNECT;
+    if (stream->watches_close)
+        interest |= UV_PRIORITIZED; /* libuv tells so of a hang-up; nothing that could be read makes it so */
     if (stream->is_full && !stream->is_broken)
         interest |= UV_WRITABLE;
     if (interest == stream->interest)
@@ -72,7 +75,7 @@ int nb_stream_open(struct nb_stream *stream, int fd)
 static void fail(struct nb_stream *stream, int status, const char *syscall)
 {
     stream->is_broken = true;
-    stream->is_full = false;
+    stream->is_full = stream->watches_close = false;
     if (strcmp(syscall, "read") == 0) {
         stream->cannot_read = true;
         stream->is_reading = stream->watches_hangup = false;
@@ -93,6 +96,12 @@ void nb_stream_start_reading(struct nb_stream *stream)
 void nb_stream_watch_hangup(struct nb_stream *stream)
 {
     stream->watches_hangup = true;
+    update_interest(stream);
+}
+
+void nb_stream_watch_close(struct nb_stream *stream)
+{
+    stream->watches_close = true;
     update_interest(stream);
 }
 
@@ -285,23 +294,38 @@ static void run_flush(struct nb_flush *flush)
 
 /* ---- events ---- */
 
+/* Urgent data would be told in the same way. */
+static bool is_hung_up(int fd)
+{
+    struct pollfd entry = {.fd = fd};
+    return poll(&entry, 1, 0) > 0 && (entry.revents & POLLHUP);
+}
+
+static void look_for_hangup(struct nb_stream *stream, int events)
+{
+    bool hangs_up = (events & UV_DISCONNECT) && stream->watches_hangup && !stream->is_reading;
+    bool closes = (events & UV_PRIORITIZED) && stream->watches_close;
+    stream->watches_hangup = stream->watches_hangup && !hangs_up;
+    stream->watches_close = stream->watches_close && !closes;
+    if (hangs_up || (closes && is_hung_up(stream->fd)))
+        stream->ops->on_hangup(stream);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct nb_stream *stream = STREAM_OF(poll, poll);
     bool may_read_more = false;
     if (status < 0) { /* EPOLLERR, and libuv has stopped polling: the system calls will say what it is */
         stream->interest = 0;
-        events = UV_READABLE | UV_WRITABLE | UV_DISCONNECT;
+        events = UV_READABLE | UV_WRITABLE | UV_DISCONNECT | UV_PRIORITIZED;
     }
     /* A peer may have answered before it went: a write that fails would take away what is still to be read. */
     if (events & UV_READABLE)
         may_read_more = read_some(stream);
     if ((events & UV_WRITABLE) && stream->is_full && !(status < 0 && may_read_more))
         nb_stream_flush(stream);
-    if ((events & UV_DISCONNECT) && stream->watches_hangup && !stream->is_reading && !stream->is_closing) {
-        stream->watches_hangup = false;
-        stream->ops->on_hangup(stream);
-    }
+    if (!stream->is_closing)
+        look_for_hangup(stream, events);
     update_interest(stream);
 }
 

@@ -42,7 +42,7 @@ struct nb_stream_ops {
     void (*on_sent)(struct nb_stream *stream, size_t length);
     /* The write side is shut, after everything that was queued: 0 or negative errno. */
     void (*on_shut)(struct nb_stream *stream, int status);
-    /* The peer has hung up, or sends no more, while nothing is read; NULL where it is not watched for. */
+    /* What is watched for has come: nb_stream_watch_hangup, nb_stream_watch_close. NULL where neither is called. */
     void (*on_hangup)(struct nb_stream *stream);
     /*
      * Reading or writing failed (syscall is "read" or "write"). The stream does
@@ -64,7 +64,7 @@ struct nb_stream {
     int interest;
     bool is_reading, is_full, is_shutting, is_broken, is_closing;
     bool cannot_read; /* is broken, and not for writing only */
-    bool watches_hangup; /* until it was told */
+    bool watches_hangup, watches_close; /* until it was told */
     bool packs; /* settles its queue when the socket is full */
     bool takes_fds;
     bool is_foreign; /* another process may have the socket too; the owner's to set */
@@ -90,8 +90,11 @@ void nb_stream_stop_reading(struct nb_stream *stream);
  */
 void nb_stream_take_fds(struct nb_stream *stream, bool takes_fds);
 
-/* Calls on_hangup, once, should the peer hang up while nothing is read. */
+/* Calls on_hangup, once, should the peer hang up, or send no more, while nothing is read. */
 void nb_stream_watch_hangup(struct nb_stream *stream);
+
+/* Calls on_hangup, once, should the peer of a Unix socket, which sends no more, not receive any more either. */
+void nb_stream_watch_close(struct nb_stream *stream);
 
 /* Queues; negative errno: UV_ENOMEM, nothing was queued. Sent at the end of the turn. */
 int nb_stream_write(struct nb_stream *stream, struct nb_bytes bytes);

@@ -300,6 +300,45 @@ def test_the_clients_end_is_a_fin(joined):
     assert session.expect_event("socket.close", 1) == {"hadError": False, "bytesRead": 5, "bytesWritten": 3}
 
 
+@pytest.mark.parametrize("unread", [b"", b"reply"], ids=["all read", "some unread"])
+def test_a_close_after_the_end_is_noticed(joined, unread):
+    session, stream, peer = joined
+    stream.sendall(b"all")
+    stream.shutdown(socket.SHUT_WR)
+    assert peers.read_to_end(peer) == b"all"
+    peer.sendall(unread)
+    assert not unread or stream.recv(10, socket.MSG_PEEK) == unread
+    stream.close()
+    assert session.expect_event("socket.close", 1) == {"hadError": False, "bytesRead": len(unread), "bytesWritten": 3}
+    assert not session.events("socket.end", 1)
+
+
+def test_a_close_of_a_channel_that_never_could_write(channels):
+    session = channels.session
+    with peers.connect(session) as peer:
+        session.request("socket.end", 1, b"all")
+        stream = channels.open()
+        assert peers.read_to_end(peer) == b"all"
+        stream.close()
+        assert session.expect_event("socket.close", 1)["hadError"] is False
+
+
+def test_urgent_data_is_no_close(channels):
+    session = channels.session
+    with peers.connect(session) as peer:
+        stream = channels.open()
+        try:
+            stream.send(b"!", socket.MSG_OOB)
+        except OSError:
+            pytest.skip("this kernel has no urgent data for Unix sockets")
+        stream.shutdown(socket.SHUT_WR)
+        assert peers.read_to_end(peer) == b""
+        peer.sendall(b"reply")
+        assert peers.read_exactly(stream, 5) == b"reply"
+        stream.close()
+        assert session.expect_event("socket.close", 1)["hadError"] is False
+
+
 def test_the_peers_end_leaves_the_other_direction_open(joined):
     session, stream, peer = joined
     peer.sendall(b"all")

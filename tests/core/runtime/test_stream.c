@@ -390,6 +390,24 @@ START_TEST(a_hangup_is_noticed_while_nothing_is_read)
 }
 END_TEST
 
+START_TEST(a_close_behind_an_end_is_noticed)
+{
+    begin_with(unix_pair);
+    nb_stream_start_reading(stream);
+    shutdown(peer, SHUT_WR);
+    wait_for("end");
+    nb_stream_watch_close(stream);
+    turn();
+    ck_assert_str_eq(owner.story, "end");
+    close(peer);
+    peer = 0;
+    wait_for("hangup");
+    turn();
+    ck_assert_str_eq(owner.story, "end hangup");
+    close_and_end();
+}
+END_TEST
+
 START_TEST(what_has_arrived_can_be_read_after_a_write_failed)
 {
     begin_with(unix_pair);
@@ -813,6 +831,7 @@ int main(void)
                                                  without_a_size_a_reset_is_seen,
                                                  without_a_size_bytes_wait_and_the_end_behind_them,
                                                  a_hangup_is_noticed_while_nothing_is_read,
+                                                 a_close_behind_an_end_is_noticed,
                                                  what_has_arrived_can_be_read_after_a_write_failed,
                                                  discarded_input_is_gone,
                                                  descriptors_are_told_before_their_bytes,
