@@ -12,14 +12,17 @@ from .session import Session
 
 SOCKET_VARIABLE = "NETBROKER_SOCKET"
 SOCKET_NAME = "netbroker.sock"
+DATA_PLANE_VARIABLE = "NETBROKER_DATA_PLANE"
+DATA_PLANES = ("inline", "attach")
 
 
 class Connecting:
     """`await` it for a Session, or use it with `async with`."""
 
-    def __init__(self, path: Optional[StrPath], group: Optional[str]) -> None:
+    def __init__(self, path: Optional[StrPath], group: Optional[str], data_plane: Optional[str]) -> None:
         self._path = path
         self._group = group
+        self._data_plane = _data_plane(data_plane)
         self._session: Optional[Session] = None
 
     def __await__(self) -> Generator[Any, None, Session]:
@@ -38,24 +41,36 @@ class Connecting:
     async def _open(self) -> Session:
         session = await _dial(self._path)
         try:
-            await session.hello(self._group)
+            await session.hello(self._group, self._data_plane)
         except BaseException:
             session.abort()
             raise
         return session
 
 
-def connect(path: Optional[StrPath] = None, *, group: Optional[str] = None) -> Connecting:
+def connect(
+    path: Optional[StrPath] = None, *, group: Optional[str] = None, data_plane: Optional[str] = None
+) -> Connecting:
     """Opens a session with the broker: `async with netbroker.connect() as session`.
 
     `path` is the broker's socket; default: `$NETBROKER_SOCKET`, else
     `netbroker.sock` in `$XDG_RUNTIME_DIR`. Sessions of the same user that name the
-    same `group` share what they listen on.
+    same `group` share what they listen on. data_plane is how the bytes of transports
+    and streams travel: `inline`, in the session's frames, or `attach`, each connection's
+    in a Unix stream of its own; default: `$NETBROKER_DATA_PLANE`, else `inline`.
 
     Raises NoBrokerError when none answers there, PermissionError when the socket
     is another user's, BrokerError when versions do not fit.
     """
-    return Connecting(path, group)
+    return Connecting(path, group, data_plane)
+
+
+def _data_plane(given: Optional[str]) -> str:
+    chosen = given or os.environ.get(DATA_PLANE_VARIABLE) or DATA_PLANES[0]
+    if chosen not in DATA_PLANES:
+        origin = "data_plane" if given else "$" + DATA_PLANE_VARIABLE
+        raise ValueError(f"{origin} must be one of {', '.join(DATA_PLANES)}, not {chosen!r}")
+    return chosen
 
 
 def default_path() -> str:
@@ -73,13 +88,11 @@ def default_path() -> str:
 
 
 async def _dial(path: Optional[StrPath]) -> Session:
-    where = os.fspath(path) if path is not None else default_path()
-    if isinstance(where, bytes):
-        where = os.fsdecode(where)
+    where = os.fsdecode(path if path is not None else default_path())
     loop = asyncio.get_running_loop()
     try:
         dial = getattr(loop, "native_unix_connection", loop.create_unix_connection)  # a loop that uses the broker has both
-        _, session = await dial(Session, where)
+        _, session = await dial(lambda: Session(where), where)
     except PermissionError as error:
         raise PermissionError(error.errno, "the broker's socket belongs to another user", where) from error
     except OSError as error:

@@ -26,6 +26,7 @@ READ_BUFFER = 256 * 1024  # bytes taken from the kernel at a time
 LARGEST_FRAME = 16 * 1024 * 1024  # bytes of one incoming frame; more is a broken broker
 CLOSE_DEADLINE = 10.0  # seconds; the broker lets queued bytes linger for 5
 DEFAULT_MAX_WRITE = 1024 * 1024
+MOST_ATTACHING = 16  # channels at a time
 
 EMPTY_BIN_SIZE = 2  # bytes of an empty byte string in MessagePack
 BIN_HEADER = struct.Struct(">BI")  # of a byte string of any length
@@ -51,7 +52,11 @@ class Session(asyncio.BufferedProtocol):
     Everything made through it ends with it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
+        """path: of the broker's socket."""
+        self.path = path
+        self.data_plane = "inline"
+        self.attaching = asyncio.Semaphore(MOST_ATTACHING)  # of channels; each is a session of the broker's until it is one
         self.limits: Dict[str, int] = {}
         self.features: List[str] = []
         self.broker: Dict[str, str] = {}
@@ -217,15 +222,20 @@ class Session(asyncio.BufferedProtocol):
 
     # ---- life ----
 
-    async def hello(self, group: Optional[str] = None) -> None:
+    async def hello(self, group: Optional[str] = None, data_plane: str = "inline") -> None:
         """The first frame: agrees on version and features, learns the limits."""
         body: Dict[str, Any] = {"protocol": PROTOCOL_VERSION, "client": CLIENT, "features": ["flow"]}
         if group is not None:
             body["features"].append("group")
             body["group"] = group
+        if data_plane == "attach":
+            body["features"].append("channel")
         welcome = await self.request("session.hello", 0, body)
         if "flow" not in welcome.get("features", ()):
             raise from_map({"code": "ERR_NB_NOT_NEGOTIATED", "message": "this broker has no flow control: it is too old"})
+        if data_plane == "attach" and "channel" not in welcome["features"]:
+            raise from_map({"code": "ERR_NB_NOT_NEGOTIATED", "message": "this broker has no channels: it is too old"})
+        self.data_plane = data_plane
         self.limits = welcome.get("limits", {})
         self.budget.adjust(self.limits)
         self.features = welcome.get("features", [])

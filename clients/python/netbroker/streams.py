@@ -11,15 +11,18 @@ from __future__ import annotations
 import asyncio
 import os
 from socket import AF_INET, AF_INET6, AF_UNIX
-from typing import Any, Awaitable, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Awaitable, Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from .block_list import BlockList, id_of
+from .channel import ChannelTransport
 from .errors import SessionLost, from_map
+from .inline import InlineTransport
 from .names import StrPath, to_body, to_path
 from .session import Session
 from .shared import working_in
 from .transport import SocketTransport
 
+TRANSPORTS: Dict[str, Type[SocketTransport]] = {"inline": InlineTransport, "attach": ChannelTransport}  # by data plane
 DEFAULT_LIMIT = 64 * 1024  # bytes, of a StreamReader's buffer
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
@@ -67,7 +70,8 @@ async def create_connection(
     async with working_in(session) as share:
         protocol = protocol_factory()
         extra = {"peername": os.fsdecode(path)} if path is not None else {}
-        transport = SocketTransport(share.session, share.session.new_target(), protocol, extra)
+        session = share.session
+        transport = TRANSPORTS[session.data_plane](session, session.new_target(), protocol, extra)
         transport.on_lost = share.leave
         await transport.connect(body)
     return transport, protocol
@@ -138,6 +142,8 @@ async def create_server(
         reuse_port=reuse_port or None,
     )
     async with working_in(session) as share:
+        if share.session.data_plane == "attach":
+            created["pauseOnConnect"] = True  # until there is a channel
         server = StreamServer(share.session, protocol_factory)
         await server.listen(created, listening)
     server.closed.add_done_callback(share.leave)
@@ -231,7 +237,7 @@ class StreamServer(asyncio.AbstractServer):
             self.session.notify("socket.destroy", body["socket"])
             return
         extra = {"sockname": self._address.get("path", "")}
-        SocketTransport(self.session, body["socket"], protocol, extra).opened(body)
+        TRANSPORTS[self.session.data_plane](self.session, body["socket"], protocol, extra).accept(body)
 
     # ---- asyncio.AbstractServer ----
 

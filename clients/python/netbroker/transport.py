@@ -1,22 +1,13 @@
-"""asyncio's transport over one socket of the broker.
-
-What is written counts as buffered until the broker has given it to the kernel, and
-data counts as read when the protocol has it.
-"""
+"""asyncio's transport over one socket of the broker, whichever way its bytes take: what both have in common."""
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import Any, Callable, Deque, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional
 
-from .errors import SessionLost, from_map
-from .flow import ReadCredit
-from .outgoing import Outgoing, Payload
-from .session import Failure, Session
+from .errors import SessionLost
+from .session import Session
 from .socket import Socket
 from .transport_socket import TransportSocket
-
-WRITE_HIGH = 256 * 1024  # bytes buffered at which the protocol is told to pause
 
 
 class SocketTransport(asyncio.Transport):
@@ -26,9 +17,6 @@ class SocketTransport(asyncio.Transport):
     `peername`, `sockname`, `peercred` (who connected to a Unix path: uid, gid,
     pid), `socket` (names and options, as asyncio's) and `netbroker` (a `Socket`,
     for keep-alive, timeouts and the like).
-
-    While reading is paused, what is on its way is held here: at most the
-    session's `read_window`.
     """
 
     def __init__(
@@ -42,36 +30,33 @@ class SocketTransport(asyncio.Transport):
         self._target = target
         self._protocol: Any
         self._receiver: Any  # whose data_received() takes what comes
-        self._error: Optional[Exception] = None
         self._was_opened = False
         self._open = False  # connection_made was called, connection_lost was not
         self._closing = False
-
-        self._reading_paused = False
-        self._held: Deque[Tuple[str, Any]] = deque()  # events that came while paused
-        self._credit = ReadCredit(session, target, session.read_window)
-        self._peer_ended = False
-
-        self._outgoing = Outgoing(session, target, self._moved)
         self._eof = False  # nothing more may be written
-        self._end_sent = False
-        self._finished = False  # the kernel has all bytes and the FIN
-        self._protocol_paused = False
-        self._high, self._low = WRITE_HIGH, WRITE_HIGH // 4
         self.set_protocol(protocol)
         session.add(target, self)
 
-    # ---- opening ----
+    # ---- opening: what a kind of transport does for it ----
 
     async def connect(self, body: Mapping[str, Any]) -> None:
         """Connects as net.createConnection does; connection_made was called when it returns."""
-        try:
-            self.opened(await self._session.request("net.createConnection", self._target, body))
-        except BaseException:
-            self.abort()
-            raise
+        raise NotImplementedError
 
-    def opened(self, endpoints: Mapping[str, Any]) -> None:
+    def accept(self, body: Mapping[str, Any]) -> None:
+        """Begins with a connection that a server's event `body` has told of."""
+        raise NotImplementedError
+
+    def _force_close(self, error: Optional[BaseException]) -> None:
+        """As abort(), but the protocol is told the error; asyncio's TLS calls it by this name."""
+        raise NotImplementedError
+
+    def on_event(self, name: str, body: Any) -> None:
+        raise NotImplementedError
+
+    # ---- the protocol's calls ----
+
+    def _tell_made(self, endpoints: Mapping[str, Any]) -> None:
         """It is connected, `endpoints` being what the broker says of it; idempotent."""
         if self._was_opened:
             return
@@ -83,39 +68,7 @@ class SocketTransport(asyncio.Transport):
         if not self._session.guard(self._protocol.connection_made, self):
             self.abort()
 
-    # ---- events ----
-
-    def on_event(self, name: str, body: Any) -> None:
-        if name == "socket.data" and not self._reading_paused and not self._held:
-            self._deliver(body)
-        elif name == "socket.flushed":
-            self._outgoing.flushed(body)
-        elif name == "socket.connect":
-            self.opened(body)
-        elif name == "socket.error":
-            self._error = from_map(body)
-        elif name == "socket.close" and (self._error is not None or self._closing):
-            self._lose(self._error)
-        elif self._reading_paused or self._held:
-            self._held.append((name, body))
-        else:
-            self._handle(name, body)
-
-    def on_session_lost(self, error: SessionLost) -> None:
-        self._lose(error)
-
-    def _handle(self, name: str, body: Any) -> None:
-        """One of the events that must wait while reading is paused."""
-        if name == "socket.data":
-            self._deliver(body)
-        elif name == "socket.end":
-            self._peer_ended = True
-            self._deliver_eof()
-        elif name == "socket.close":
-            self._lose(None)
-
-    def _deliver(self, data: bytes) -> None:
-        self._credit.used(len(data))
+    def _tell_data(self, data: bytes) -> None:
         if self._closing:
             return
         try:
@@ -126,7 +79,7 @@ class SocketTransport(asyncio.Transport):
             self._session.report("protocol.data_received() failed", error)
             self._force_close(error)
 
-    def _deliver_eof(self) -> None:
+    def _tell_eof(self) -> None:
         if self._closing or not self._open:
             return
         try:
@@ -140,148 +93,33 @@ class SocketTransport(asyncio.Transport):
         if not keep_open:
             self.close()
 
-    def _lose(self, error: Optional[BaseException]) -> None:
+    def _tell_lost(self, error: Optional[BaseException]) -> None:
         """The connection is gone; the protocol hears of it once."""
         self._session.remove(self._target)
-        self._closing = self._eof = self._end_sent = True
-        self._protocol_paused = False
-        self._held.clear()
-        self._outgoing.drop()
+        self._closing = self._eof = True
         if self._open:
             self._open = False
             self._session.guard(self._protocol.connection_lost, error)
             if self.on_lost is not None:
                 self.on_lost()
 
-    # ---- reading ----
+    def on_session_lost(self, error: SessionLost) -> None:
+        self._tell_lost(error)
 
-    def is_reading(self) -> bool:
-        return not self._reading_paused and not self._closing
-
-    def pause_reading(self) -> None:
-        """No more data is delivered, beginning with the next; idempotent."""
-        if not self._closing:
-            self._reading_paused = True
-
-    def resume_reading(self) -> None:
-        """What was held back is delivered first, in the next turn of the loop; idempotent."""
-        if self._closing or not self._reading_paused:
-            return
-        self._reading_paused = False
-        if self._held:
-            self._loop.call_soon(self._release_held)
-
-    def _release_held(self) -> None:
-        held = self._held
-        while held and not self._reading_paused and not self._closing:
-            self._handle(*held.popleft())
-
-    # ---- writing ----
-
-    def write(self, data: Payload) -> None:
-        """Takes `data` at once; copied unless it is bytes. Dropped when closing."""
-        if not isinstance(data, bytes):
-            if not isinstance(data, (bytearray, memoryview)):
-                raise TypeError(f"data: expected a bytes-like object, got {type(data).__name__}")
-            data = bytes(data)
-        if self._closing or not data:
-            return
-        if self._eof:
-            raise RuntimeError("cannot call write() after write_eof()")
-        self._outgoing.write(data)
-        self._maybe_pause_protocol()
-
-    def _maybe_pause_protocol(self) -> None:
-        if not self._protocol_paused and self.get_write_buffer_size() > self._high:
-            self._protocol_paused = True
-            self._session.guard(self._protocol.pause_writing)
-
-    def _moved(self) -> None:
-        """Some bytes went on their way, or have arrived in the kernel."""
-        if self._eof and not self._end_sent and not self._outgoing.queued:
-            self._send_end()
-        if self._protocol_paused and self.get_write_buffer_size() <= self._low:
-            self._protocol_paused = False
-            self._session.guard(self._protocol.resume_writing)
+    # ---- asyncio.Transport ----
 
     def can_write_eof(self) -> bool:
         return True
 
-    def write_eof(self) -> None:
-        """Ends this side after what was written; the other side goes on."""
-        if self._eof or self._closing:
-            return
-        self._eof = True
-        self._moved()
-
-    def _send_end(self) -> None:
-        self._end_sent = True
-        if self._closing and self._peer_ended:
-            self._session.notify("socket.end", self._target)
-        else:
-            self._session.call(self._on_finished, "socket.end", (self._target,))
-
-    def _on_finished(self, failure: Failure, result: Any) -> None:
-        self._finished = True
-        if self._closing:
-            self._destroy()
-
-    # ---- the buffer ----
-
-    def get_write_buffer_size(self) -> int:
-        """Bytes that no kernel has yet."""
-        return self._outgoing.ahead + self._outgoing.queued
-
-    def get_write_buffer_limits(self) -> Tuple[int, int]:
-        return self._low, self._high
-
-    def set_write_buffer_limits(self, high: Optional[int] = None, low: Optional[int] = None) -> None:
-        """In bytes. With `high=0` drain() waits until the kernel has all."""
-        if high is None:
-            high = WRITE_HIGH if low is None else 4 * low
-        if low is None:
-            low = high // 4
-        if not high >= low >= 0:
-            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
-        self._high, self._low = high, low
-        self._maybe_pause_protocol()
-
-    # ---- the end ----
-
     def is_closing(self) -> bool:
         return self._closing
-
-    def close(self) -> None:
-        """Sends what was written, ends and closes; nothing more is received."""
-        if self._closing:
-            return
-        self._closing = self._eof = True
-        if self._held and self._held[-1][0] == "socket.close":
-            self._loop.call_soon(self._lose, None)
-            return
-        self._reading_paused = False
-        while self._held:  # dropped, so that the peer goes on until it reads what was written
-            self._handle(*self._held.popleft())
-        if self._finished:
-            self._destroy()
-        else:
-            self._moved()
 
     def abort(self) -> None:
         """Closes at once; what was not yet sent is dropped."""
         self._force_close(None)
 
-    def _force_close(self, error: Optional[BaseException]) -> None:
-        """As abort(), but the protocol is told the error; asyncio's TLS calls it by this name."""
-        self._closing = self._eof = self._end_sent = True
-        if self._session.remove(self._target):
-            self._destroy()
-            self._loop.call_soon(self._lose, error)
-
     def _destroy(self) -> None:
         self._session.notify("socket.destroy", self._target)
-
-    # ---- the rest of asyncio's interface ----
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "netbroker":
@@ -310,7 +148,7 @@ class SocketTransport(asyncio.Transport):
 
     def __repr__(self) -> str:
         state = "closing" if self._closing else "open" if self._open else "opening"
-        return f"<SocketTransport {self._target} {state} peer={self.get_extra_info('peername')!r}>"
+        return f"<{type(self).__name__} {self._target} {state} peer={self.get_extra_info('peername')!r}>"
 
 
 class BufferFiller:

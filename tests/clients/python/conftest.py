@@ -41,11 +41,11 @@ def folder():
 
 @pytest.fixture
 def start_broker(folder):
-    """Starts a daemon of the test's own."""
+    """Starts a daemon of the test's own, with `flags`."""
     started = []
 
-    def start():
-        started.append(Broker(folder / f"broker{len(started)}.sock"))
+    def start(*flags):
+        started.append(Broker(folder / f"broker{len(started)}.sock", *flags))
         return started[-1]
 
     yield start
@@ -54,10 +54,16 @@ def start_broker(folder):
             broker.stop()
 
 
+@pytest.fixture
+def data_plane():
+    """How the bytes of a test's streams travel; modules to which it makes a difference override it."""
+    return "inline"
+
+
 @pytest_asyncio.fixture
-async def session(daemon):
+async def session(daemon, data_plane):
     """A session that must be empty of sockets and servers when the test is over."""
-    async with netbroker.connect(daemon.path) as opened:
+    async with netbroker.connect(daemon.path, data_plane=data_plane) as opened:
         yield opened
         if not opened.is_closed:
             await soon(until_empty(opened))

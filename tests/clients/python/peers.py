@@ -4,9 +4,13 @@ import contextlib
 import os
 
 import msgpack
+import pytest
 
 DEADLINE = 10  # seconds for what should take milliseconds
 PATIENCE = 60  # seconds for a transfer of many megabytes
+
+DATA_PLANES = ("inline", "attach")
+only_inline = pytest.mark.parametrize("data_plane", ["inline"])  # for tests of what frames do
 
 
 @contextlib.asynccontextmanager

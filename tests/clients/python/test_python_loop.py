@@ -9,7 +9,7 @@ import subprocess
 import netbroker
 import pytest
 
-from .peers import echo, noise, plain_server, soon
+from .peers import DATA_PLANES, echo, noise, plain_server, soon
 
 uvloop = pytest.importorskip("uvloop")
 
@@ -17,10 +17,16 @@ LOOPS = [asyncio.SelectorEventLoop, uvloop.Loop]
 SIZE = 3 << 20
 
 
+@pytest.fixture(params=DATA_PLANES)
+def data_plane(request):
+    return request.param
+
+
 @pytest.fixture(params=LOOPS, ids=lambda loop: loop.__module__.partition(".")[0])
-def run(request, daemon, monkeypatch):
+def run(request, daemon, monkeypatch, data_plane):
     """Runs a coroutine as a program would, in a loop over the shared daemon; nothing is left in the daemon then."""
     monkeypatch.setenv("NETBROKER_SOCKET", str(daemon.path))
+    monkeypatch.setenv("NETBROKER_DATA_PLANE", data_plane)
 
     def run(program):
         policy = asyncio.get_event_loop_policy()

@@ -5,7 +5,7 @@ import msgpack
 import netbroker
 import pytest
 
-from .peers import DEADLINE, echo, noise, plain_server, serve_script, soon
+from .peers import DATA_PLANES, DEADLINE, echo, noise, plain_server, serve_script, soon
 
 pytestmark = pytest.mark.asyncio
 
@@ -29,6 +29,31 @@ async def test_no_place_to_look_for_it(monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with pytest.raises(netbroker.NoBrokerError, match="NETBROKER_SOCKET"):
         await netbroker.connect()
+
+
+async def test_the_data_plane_is_one_of_two(daemon, monkeypatch):
+    async with netbroker.connect(daemon.path) as session:
+        assert session.data_plane == "inline"
+    monkeypatch.setenv("NETBROKER_DATA_PLANE", "attach")
+    async with netbroker.connect(daemon.path) as session:
+        assert session.data_plane == "attach" and "channel" in session.features
+    async with netbroker.connect(daemon.path, data_plane="inline") as session:
+        assert session.data_plane == "inline"
+    with pytest.raises(ValueError, match="data_plane must be one of inline, attach, not 'other'"):
+        netbroker.connect(daemon.path, data_plane="other")
+    monkeypatch.setenv("NETBROKER_DATA_PLANE", "other")
+    with pytest.raises(ValueError, match=r"\$NETBROKER_DATA_PLANE must be one of inline, attach, not 'other'"):
+        netbroker.connect(daemon.path)
+
+
+async def test_a_broker_without_channels_is_too_old(folder):
+    async def script(reader, writer):
+        pass
+
+    server, path = await serve_script(folder, script)
+    with pytest.raises(netbroker.BrokerError, match="no channels"):
+        await netbroker.connect(path, data_plane="attach")
+    server.close()
 
 
 async def test_environment_names_the_place(daemon, monkeypatch):
@@ -113,7 +138,8 @@ async def test_close_twice(daemon):
     await soon(session.close())
 
 
-async def test_written_bytes_survive_the_close(daemon):
+@pytest.mark.parametrize("data_plane", DATA_PLANES)
+async def test_written_bytes_survive_the_close(daemon, data_plane):
     received = asyncio.get_running_loop().create_future()
 
     async def collect(reader, writer):
@@ -122,7 +148,7 @@ async def test_written_bytes_survive_the_close(daemon):
 
     content = noise(3 << 20)
     async with plain_server(collect) as address:
-        async with netbroker.connect(daemon.path) as session:
+        async with netbroker.connect(daemon.path, data_plane=data_plane) as session:
             _, writer = await netbroker.open_connection(session=session, **address)
             writer.write(content)
             await writer.drain()
@@ -130,10 +156,11 @@ async def test_written_bytes_survive_the_close(daemon):
     assert content.startswith(got) and len(content) - len(got) <= 256 << 10
 
 
-async def test_killed_broker_ends_every_stream(start_broker):
+@pytest.mark.parametrize("data_plane", DATA_PLANES)
+async def test_killed_broker_ends_every_stream(start_broker, data_plane):
     broker = start_broker()
     async with plain_server(echo) as address:
-        session = await netbroker.connect(broker.path)
+        session = await netbroker.connect(broker.path, data_plane=data_plane)
         streams = [await netbroker.open_connection(session=session, **address) for _ in range(8)]
         moving = asyncio.Event()
 

@@ -7,9 +7,14 @@ import msgpack
 import netbroker
 import pytest
 
-from .peers import echo, noise, plain_server, serve_script, soon
+from .peers import DATA_PLANES, echo, noise, only_inline, plain_server, serve_script, soon
 
 pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture(params=DATA_PLANES)
+def data_plane(request):
+    return request.param
 
 
 class Recorder(asyncio.Protocol):
@@ -229,6 +234,7 @@ async def test_limits_are_checked(session):
         await soon(protocol.lost)
 
 
+@only_inline
 async def test_high_of_zero_counts_every_byte(session):
     async with plain_server(echo) as address:
         transport, protocol = await opened(session, address)
@@ -288,7 +294,8 @@ async def test_end_waits_for_the_reader(session):
         assert protocol.received == b"hello" and protocol.calls == ["made", "eof", "lost"]
 
 
-async def test_close_after_an_end_that_was_held_back(folder):
+@only_inline
+async def test_close_after_an_end_that_was_held_back(folder, data_plane):
     async def script(reader, writer):
         for frame in (
             [2, "socket.connect", [1, {}]],
