@@ -73,11 +73,12 @@ def running(command, environment):
         too_late.cancel()
 
 
-@pytest.mark.parametrize("language", COMMANDS)
-def test_clients_see_the_end_and_go_on_with_the_next(language):
+@pytest.mark.parametrize("language, data_plane", [("python", "inline"), ("python", "attach"), ("node", "inline")])
+def test_clients_see_the_end_and_go_on_with_the_next(language, data_plane):
     with tempfile.TemporaryDirectory(prefix="nb-") as folder, echo_server() as port:
         path = pathlib.Path(folder) / "broker.sock"
-        environment = {**os.environ, "NETBROKER_SOCKET": str(path), "PYTHONPATH": str(ROOT / "clients" / "python")}
+        environment = {**os.environ, "NETBROKER_SOCKET": str(path), "NETBROKER_DATA_PLANE": data_plane,
+                       "PYTHONPATH": str(ROOT / "clients" / "python")}
         first = Broker(path)
         with contextlib.ExitStack() as undo:
             undo.callback(lambda: first.alive() and first.kill())
