@@ -73,7 +73,7 @@ def running(command, environment):
         too_late.cancel()
 
 
-@pytest.mark.parametrize("language, data_plane", [("python", "inline"), ("python", "attach"), ("node", "inline")])
+@pytest.mark.parametrize("language, data_plane", [("python", "inline"), ("python", "attach"), ("node", "inline"), ("node", "attach")])
 def test_clients_see_the_end_and_go_on_with_the_next(language, data_plane):
     with tempfile.TemporaryDirectory(prefix="nb-") as folder, echo_server() as port:
         path = pathlib.Path(folder) / "broker.sock"

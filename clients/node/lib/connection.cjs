@@ -1,30 +1,34 @@
 'use strict';
 
-// A socket of the broker's, below a Socket of the program's: what a handle is in Node. It knows the windows of both
-// directions, and whether it keeps the process alive.
+// A socket of the broker's, below a Socket of the program's: what a handle is in Node. It knows whether it keeps the
+// process alive, and holds what comes while nobody reads. How its bytes travel is its subclasses' (planes.cjs): those have
+//
+//   _begin(done)     the broker has a connection: done() once bytes can travel
+//   _wantsMore()     the program reads, or has just read something
+//   _wantsNoMore()   it does not read any more
+//   pump()           goes on with this._write; _written() when all of it is on its way
+//   _sendEnd(done)   FIN behind all that was written; done() once it is sent, or cannot be
+//   _letGo()         the program wants no more of it; what was written still goes out
+//   _released()      the broker has let go of it
 
 const { AsyncResource } = require('node:async_hooks');
 const { fromMap } = require('./errors.cjs');
 
-const CROWDED_WINDOW = 16 * 1024; // bytes ahead of one socket, while half of the session's are taken
 const END = Symbol('end');
 const brokenPipe = () => Object.assign(new Error('write EPIPE'), { errno: -32, code: 'EPIPE', syscall: 'write' });
 
 class Connection extends AsyncResource {
   #incoming = []; // data, END or an Error that came while nobody reads
   #draining = false;
-  #limit;
-  #window;
-  #sent = 0;
-  #flushed = 0;
-  #write = null; // {chunks, callback}: at most one at a time, what the window had no room for
   #shutdown = null;
   #onClosed = null;
   #holding = false;
   #opened = false; // the broker knows of it
-  #over = false; // the broker has let go of it
-  #lingers = false; // closed, but not all that was written is flushed
+  #beginning = false;
   #told = false; // an end or error has come
+  _write = null; // {chunks, callback}: at most one at a time
+  _over = false; // the broker has let go of it
+  _lingers = false; // closed, but not all that was written has left the broker
   connecting = false;
   refed = true;
   reading = false;
@@ -45,19 +49,30 @@ class Connection extends AsyncResource {
     this.connecting = this.#opened = true;
     this.#update();
     this.session.request('net.createConnection', this.id, options, (error) => {
-      if (error && !this.#over)
-        this.#fail(error, true);
+      if (error && !this._over)
+        this._fail(error, true);
     });
   }
 
-  accepted(endpoints) {
+  // Of a server's: done() when it can be given to the program.
+  accepted(endpoints, done) {
     this.endpoints = endpoints;
     this.#opened = true;
-    return this;
+    this.#begin(done);
+  }
+
+  #begin(done) {
+    this.#beginning = true;
+    this.#update();
+    this._begin(() => {
+      this.#beginning = false;
+      done();
+      this.#update();
+    });
   }
 
   notify(method, ...rest) {
-    if (!this.#over)
+    if (!this._over)
       this.session.notify(method, this.id, ...rest);
   }
 
@@ -73,8 +88,8 @@ class Connection extends AsyncResource {
 
   // Counts for the process while something is to come of it, as a handle of libuv does.
   #update() {
-    const busy = this.connecting || this.reading || this.#write || this.#shutdown || this.#onClosed;
-    const holds = Boolean(this.refed && busy && !this.#over);
+    const busy = this.connecting || this.#beginning || this.reading || this._write || this.#shutdown || this.#onClosed;
+    const holds = Boolean(this.refed && busy && !this._over);
     if (holds === this.#holding)
       return;
     this.#holding = holds;
@@ -87,21 +102,20 @@ class Connection extends AsyncResource {
   // ---- events ----
 
   event(name, body) {
-    this.runInAsyncScope(this.#event, this, name, body);
+    this.runInAsyncScope(this._event, this, name, body);
   }
 
   lost(error) {
-    this.runInAsyncScope(this.#fail, this, error, true);
+    this.runInAsyncScope(this._fail, this, error, true);
   }
 
-  #event(name, body) {
+  _event(name, body) {
     switch (name) {
-      case 'socket.data': return this.#arrived(body);
-      case 'socket.flushed': return this.#onFlushed(body);
-      case 'socket.end': return this.#arrived(END);
-      case 'socket.connect': return this.#connected(body);
+      case 'socket.data': return this._arrived(body);
+      case 'socket.end': return this._arrived(END);
+      case 'socket.connect': return this.#begin(() => this.#connected(body));
       case 'socket.error':
-      case 'session.error': return this.#fail(fromMap(body), false);
+      case 'session.error': return this._fail(fromMap(body), false);
       case 'socket.close': return this.#closed();
       default: this.owner?.onHandleEvent(name, body);
     }
@@ -111,16 +125,16 @@ class Connection extends AsyncResource {
     this.connecting = false;
     this.endpoints = endpoints ?? {};
     this.owner?.onConnected();
-    this.#update();
   }
 
-  #fail(error, over) {
+  // over: nothing more will come of it.
+  _fail(error, over) {
     this.#told = true;
-    const write = this.#write;
+    const write = this._write;
     if (over)
       this.#release();
     if (write && error.syscall === 'write') {
-      this.#write = null;
+      this._write = null;
       write.callback(error);
     } else if (!this.reading && this.#incoming.length > 0 && !over) {
       this.#incoming.push(error);
@@ -140,19 +154,16 @@ class Connection extends AsyncResource {
   }
 
   #release() {
-    this.#over = true;
-    this.session.unflushed -= this.#sent - this.#flushed;
-    this.#flushed = this.#sent;
+    this._over = true;
     this.session.remove(this.id);
-    this.session.stuck.delete(this);
-    this.session.pumpStuck();
+    this._released();
     this.#update();
   }
 
   // What still waits for an answer has it now, in Node's order.
   #settle() {
-    const [write, shutdown, closed] = [this.#write, this.#shutdown, this.#onClosed];
-    this.#write = this.#shutdown = this.#onClosed = null;
+    const [write, shutdown, closed] = [this._write, this.#shutdown, this.#onClosed];
+    this._write = this.#shutdown = this.#onClosed = null;
     this.#update();
     write?.callback(null);
     shutdown?.();
@@ -165,15 +176,16 @@ class Connection extends AsyncResource {
     this.reading = true;
     this.#update();
     this.#drainLater();
-    this.#credit();
+    this._wantsMore();
   }
 
   readStop() {
     this.reading = false;
     this.#update();
+    this._wantsNoMore();
   }
 
-  #arrived(item) {
+  _arrived(item) {
     if (item === END)
       this.#told = true;
     if (this.reading && this.#incoming.length === 0)
@@ -204,100 +216,44 @@ class Connection extends AsyncResource {
       this.bytesRead += item.length;
       if (this.owner?.onData(item) === false)
         this.readStop();
-      this.#credit();
+      if (this.reading)
+        this._wantsMore();
     }
-  }
-
-  // More may come as soon as half of the window was used, and only to who reads.
-  #credit() {
-    if (!this.reading || this.#over || !this.session.limits)
-      return;
-    this.#window ??= this.session.limits.readWindow;
-    this.#limit ??= this.#window;
-    if (this.#window === 0 || this.#limit - this.bytesRead > this.#window / 2)
-      return;
-    this.#limit = this.bytesRead + this.#window;
-    this.notify('socket.credit', this.#limit);
   }
 
   // ---- writing ----
 
-  // The callback comes once the window has taken all of it, at once if it can, as a kernel's buffer would. One at a time.
+  // The callback comes once all of it is on its way, at once if it can, as with a kernel's buffer. One at a time.
   write(chunks, callback) {
     for (const chunk of chunks)
       this.bytesWritten += chunk.length;
     const held = this.#incoming.find((item) => item instanceof Error);
-    if (held || this.#over)
+    if (held || this._over)
       return void setImmediate(callback, held ?? brokenPipe());
-    this.#write = { chunks, callback };
+    this._write = { chunks, callback };
     this.pump();
     this.#update();
   }
 
-  // Sends as much of the write as the windows take.
-  pump() {
-    const chunks = this.#write?.chunks;
-    while (chunks?.length > 0) {
-      const size = Math.min(chunks[0].length, this.#room());
-      if (size === 0 && chunks[0].length > 0)
-        return;
-      this.#send(chunks[0].subarray(0, size));
-      if (size === chunks[0].length)
-        chunks.shift();
-      else
-        chunks[0] = chunks[0].subarray(size);
-    }
-    if (chunks)
-      this.#writeDone();
-  }
-
-  #send(bytes) {
-    this.notify('socket.write', bytes);
-    this.#sent += bytes.length;
-    this.session.unflushed += bytes.length;
-  }
-
-  // Bytes that may be sent now; 0: pump is called when there are some. Peers that do not read take no more than half of the
-  // session's window by themselves: then the others go on with small shares.
-  #room() {
-    const { maxWrite, writeWindow, sessionWriteWindow } = this.session.limits;
-    const isCrowded = this.session.unflushed >= sessionWriteWindow / 2;
-    const own = Math.min(writeWindow, isCrowded ? CROWDED_WINDOW : writeWindow) - (this.#sent - this.#flushed);
-    const left = sessionWriteWindow - this.session.unflushed;
-    if (left <= 0)
-      this.session.stuck.add(this);
-    return Math.max(0, Math.min(maxWrite, own, left));
-  }
-
-  #onFlushed(offset) {
-    this.session.unflushed -= offset - this.#flushed;
-    this.#flushed = offset;
-    if (this.#lingers)
-      this.#destroyOnceFlushed();
-    this.owner?._unrefTimer();
-    this.pump();
-    this.session.pumpStuck();
-  }
-
-  #writeDone() {
-    const write = this.#write;
-    this.#write = null;
+  _written() {
+    const write = this._write;
+    this._write = null;
     this.#update();
     write?.callback(null);
   }
 
   // Sends FIN behind all that was written.
   shutdown(callback) {
-    if (this.#over)
+    if (this._over)
       return callback();
     this.#shutdown = callback;
     this.#update();
-    this.session.request('socket.end', this.id, undefined, (error) => {
+    this._sendEnd(() => {
       const done = this.#shutdown;
       this.#shutdown = null;
       this.#update();
       if (done)
-        this.runInAsyncScope(done, null, error && error.code !== 'ERR_SOCKET_CLOSED' ? error : undefined);
+        this.runInAsyncScope(done);
     });
   }
 
@@ -310,20 +266,13 @@ class Connection extends AsyncResource {
     this.#onClosed = callback;
     if (reset)
       this.notify('socket.resetAndDestroy');
-    else if (this.#opened && !this.#over)
-      this.#destroyOnceFlushed();
+    else if (this.#opened && !this._over)
+      this._letGo();
     if (!this.#opened)
       this.session.remove(this.id);
-    if (this.#over || !this.#opened || this.#lingers)
+    if (this._over || !this.#opened || this._lingers)
       setImmediate(() => this.runInAsyncScope(this.#settle, this));
     this.#update();
-  }
-
-  // What the program was told is written still goes out, as it would from a kernel's buffer.
-  #destroyOnceFlushed() {
-    this.#lingers = this.#flushed < this.#sent;
-    if (!this.#lingers)
-      this.session.notify('socket.destroy', this.id);
   }
 }
 

@@ -3,8 +3,8 @@
 // What listens for a Server, as its `_handle`: one server of the broker's.
 
 const { AsyncResource } = require('node:async_hooks');
-const { Connection } = require('./connection.cjs');
 const { fromMap } = require('./errors.cjs');
+const { makeConnection } = require('./planes.cjs');
 
 class Listener extends AsyncResource {
   #holding = false;
@@ -51,11 +51,13 @@ class Listener extends AsyncResource {
 
   #accept({ socket, peer, ...endpoints }) {
     const kind = this.address.path ? 'pipe' : 'tcp';
-    const connection = new Connection(this.session, socket, kind).accepted(endpoints);
-    if (this.#open)
-      this.owner.onConnection(connection);
-    else
-      connection.close(() => {});
+    const connection = makeConnection(this.session, socket, kind);
+    connection.accepted(endpoints, () => {
+      if (this.#open)
+        this.owner.onConnection(connection);
+      else
+        connection.close(() => {});
+    });
   }
 
   #closed() {

@@ -9,6 +9,7 @@ const { Decoder } = require('./decode.cjs');
 const { Encoder } = require('./encode.cjs');
 const errors = require('./errors.cjs');
 const { locate } = require('./locate.cjs');
+const { dataPlane } = require('./planes.cjs');
 const { PROTOCOL_VERSION } = require('./schema.cjs');
 const worker = require('./worker.cjs');
 const { version } = require('../package.json');
@@ -48,6 +49,7 @@ class Session {
     this.socket.on('error', (cause) => this.#end(cause));
     this.socket.on('close', () => this.#end(null));
     try {
+      this.dataPlane = dataPlane();
       this.where = locate();
     } catch (error) {
       this.#end(error);
@@ -60,13 +62,17 @@ class Session {
 
   #hello() {
     const group = worker.group();
-    const features = group ? ['flow', 'group'] : ['flow'];
+    const features = ['flow'];
+    if (group)
+      features.push('group');
+    if (this.dataPlane === 'attach')
+      features.push('channel');
     const hello = { protocol: PROTOCOL_VERSION, client: { name: '@netbroker/net', version }, features, group };
     this.request('session.hello', 0, hello, (error, welcome) => {
       if (error)
         this.#end(error);
-      else if (!welcome.features.includes('flow'))
-        this.#end(new Error('this broker has no flow control: it is too old'));
+      else if (!features.every((feature) => welcome.features.includes(feature)))
+        this.#end(new Error(`this broker is too old: it does not know all of ${features.join(', ')}`));
       else
         this.limits = welcome.limits;
     });

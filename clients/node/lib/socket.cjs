@@ -11,6 +11,7 @@ const { connectOptions, normalize } = require('./connect-options.cjs');
 const errors = require('./errors.cjs');
 const { inTheirWords } = require('./locate.cjs');
 const { answerLookup, startLookup } = require('./lookup.cjs');
+const { makeConnection } = require('./planes.cjs');
 const { session } = require('./session.cjs');
 
 const NativeSocket = net.Socket;
@@ -271,7 +272,7 @@ function open(socket, kind) {
   socket._peername = null;
   socket[kCounts] = null;
   const current = session();
-  attach(socket, new Connection(current, current.newId(), kind));
+  attach(socket, makeConnection(current, current.newId(), kind));
 }
 
 function start(socket, options) {

@@ -29,10 +29,12 @@ def broker():
         yield running
 
 
-@pytest.fixture(params=["node:net", "package"])
+@pytest.fixture(params=["node:net", "package", "package, channels"])
 def run(request, broker):
     """Runs a program of behaviour/ with Node, under one net or the other: (status, what it printed)."""
-    environment = {**os.environ, "NETBROKER_SOCKET": str(broker.path), "NB_NET": str(PACKAGE) if request.param == "package" else ""}
+    name, _, channels = request.param.partition(", ")
+    environment = {**os.environ, "NETBROKER_SOCKET": str(broker.path), "NB_NET": str(PACKAGE) if name == "package" else "",
+                   "NETBROKER_DATA_PLANE": "attach" if channels else "inline"}
 
     def run_program(*words):
         done = subprocess.run(["node", "--expose-gc", *words], cwd=HERE / "behaviour", env=environment, stdin=subprocess.DEVNULL, text=True,
