@@ -233,12 +233,18 @@ int nbc_decode_welcome(struct netbroker_cursor body, struct nbc_welcome *ret_wel
         MEMBER("sessionWriteWindow", NUMBER, struct nbc_welcome, session_write_window),
     };
     struct netbroker_cursor features, limits;
+    bool has_fds = false;
     *ret_welcome = (struct nbc_welcome){0};
     int result = netbroker_find(body, "features", &features);
     if (result == 0)
         result = find_text(features, "flow", &ret_welcome->has_flow);
+    if (result == 0)
+        result = find_text(features, "fds", &has_fds);
+    if (result == 0)
+        result = find_text(features, "channel", &ret_welcome->has_channels);
     if (result < 0)
         return result == -ENOENT ? 0 : result;
+    ret_welcome->has_channels &= has_fds;
     result = netbroker_find(body, "limits", &limits);
     return result == -ENOENT ? 0 : result < 0 ? result : DECODE(limits, members, ret_welcome);
 }

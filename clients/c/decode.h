@@ -20,6 +20,7 @@ int nbc_decode_connection(struct netbroker_cursor body, struct nbc_connection *r
 /* What matters of it here; limits are 0 when absent. */
 struct nbc_welcome {
     bool has_flow;
+    bool has_channels; /* by descriptors */
     uint64_t max_write, write_window, session_write_window;
 };
 int nbc_decode_welcome(struct netbroker_cursor body, struct nbc_welcome *ret_welcome);

@@ -140,6 +140,7 @@ struct netbroker_options {
     uint32_t read_window; /* bytes of data that a socket gets ahead of what was consumed; default 256 KiB */
     size_t high_water_mark; /* bytes unflushed of one socket at which a write asks to wait; default 192 KiB */
     size_t max_unflushed; /* bytes unflushed of one socket that are never passed; default 4 MiB */
+    bool with_channels; /* sockets may have one: netbroker_socket_channel() */
     size_t max_frame; /* bytes of one frame from the broker; default 2 MiB */
     uint32_t connect_timeout; /* milliseconds until the broker must have answered; default 30000 */
 };
@@ -278,8 +279,8 @@ void netbroker_socket_set_events(struct netbroker_socket *socket,
  * What is more than the broker's window (256 KiB of a socket that its kernel has
  * not taken) waits in the library, up to max_unflushed.
  * 0: taken. 1: taken, and now wait for on_drain before writing more.
- * Errors: -EPIPE (ended, destroyed or failed), -ENOBUFS (would pass
- * max_unflushed, which a lone write may), -ENOMEM, -ENOTCONN.
+ * Errors: -EPIPE (ended, destroyed or failed), -EBUSY (has a channel), -ENOBUFS
+ * (would pass max_unflushed, which a lone write may), -ENOMEM, -ENOTCONN.
  */
 int netbroker_socket_write(struct netbroker_socket *socket, const void *bytes, size_t length);
 int netbroker_socket_write_borrowed(struct netbroker_socket *socket, const void *bytes, size_t length,
@@ -304,6 +305,26 @@ int netbroker_socket_reset_and_destroy(struct netbroker_socket *socket);
  * call again, with 0 if need be.
  */
 int netbroker_socket_consumed(struct netbroker_socket *socket, size_t length);
+
+/*
+ * Gives the connection's bytes a stream of their own, a channel, once the answer is there. `fd` is the program's: a
+ * non-blocking stream socket with close-on-exec, to poll, to read and write, to pass to a TLS library or a child. -1
+ * when `error` says why there is none: then all is as it was.
+ */
+typedef void netbroker_channel_fn(struct netbroker_socket *socket, void *context, int fd,
+                                  const struct netbroker_error *error);
+
+/*
+ * Asks for a channel of a socket that is connected. What comes before the answer is still told by on_data, what was
+ * written goes out first, and from now on bytes go by the channel only: the functions that write, end, pause and resume
+ * give -EBUSY. shutdown() of the descriptor ends this side, close() lets go of the connection; both sides end by
+ * themselves, whatever allow_half_open says. on_end, on_error and on_close come as ever, each when the bytes before it
+ * are in the channel. on_channel is called once, before on_close, unless the socket is destroyed or freed with its session.
+ * Errors: -EOPNOTSUPP (the session is without channels), -EPIPE (destroyed or failed), -EBUSY (has one, or what was
+ * written waits in the library), -ENOTCONN, -ENOMEM, -ENOBUFS.
+ */
+int netbroker_socket_channel(struct netbroker_socket *socket, netbroker_channel_fn *on_channel,
+                             void *context);
 
 /* Data that was on its way still comes after a pause: at most the read window. */
 int netbroker_socket_pause(struct netbroker_socket *socket);

@@ -216,7 +216,10 @@ int nbc_receive(struct netbroker_session *session)
     if (result < 0)
         return result;
     size_t room = session->in_capacity - session->in_length;
-    ssize_t received = recv(session->fd, session->in + session->in_length, room, MSG_DONTWAIT);
+    unsigned char *end = session->in + session->in_length;
+    ssize_t received = session->options.with_channels
+                           ? nbc_descriptors_receive(&session->descriptors, session->fd, end, room)
+                           : recv(session->fd, end, room, MSG_DONTWAIT);
     if (received < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -ECONNRESET;
     if (received == 0)

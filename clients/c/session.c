@@ -43,7 +43,8 @@ void nbc_release(struct netbroker_session *session, void *block)
 /* Without windows one peer that does not read would hold up all others: no broker of version 1 lacks them. */
 static void accept_welcome(struct netbroker_session *session, const struct nbc_welcome *welcome)
 {
-    if (!welcome->has_flow && !session->options.without_flow) {
+    if ((!welcome->has_flow && !session->options.without_flow) ||
+        (!welcome->has_channels && session->options.with_channels)) {
         session->failure = -EPROTONOSUPPORT;
         return;
     }
@@ -74,11 +75,16 @@ static void on_welcome(struct netbroker_session *session, const struct nbc_reque
 
 static void pack_features(struct netbroker_packer *packer, const struct netbroker_options *options)
 {
-    netbroker_pack_array(packer, !options->without_flow + (options->group != NULL));
+    netbroker_pack_array(packer,
+                         !options->without_flow + (options->group != NULL) + 2 * options->with_channels);
     if (!options->without_flow)
         netbroker_pack_str(packer, "flow");
     if (options->group)
         netbroker_pack_str(packer, "group");
+    if (options->with_channels) {
+        netbroker_pack_str(packer, "channel");
+        netbroker_pack_str(packer, "fds");
+    }
 }
 
 static int send_hello(struct netbroker_session *session, const struct netbroker_options *options)
@@ -133,6 +139,7 @@ static void free_now(struct netbroker_session *session)
     nbc_table_finish(&session->actors);
     nbc_requests_finish(&session->requests);
     nbc_outbox_finish(&session->outbox);
+    nbc_descriptors_finish(&session->descriptors);
     nbc_release(session, session->in);
     close(session->fd);
     nbc_release(session, session);
@@ -151,6 +158,7 @@ int netbroker_open(int fd, const struct netbroker_options *options, struct netbr
     *session = (struct netbroker_session){.fd = -1, .next_id = 1, .write_chunk = WRITE_CHUNK};
     set_options(session, options);
     nbc_outbox_init(&session->outbox, options->allocator);
+    nbc_descriptors_init(&session->descriptors);
     session->requests.allocator = session->actors.allocator = options->allocator;
     int result = send_hello(session, options);
     if (result < 0) {

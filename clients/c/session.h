@@ -2,14 +2,16 @@
  * Inside the library: a session, what lives in it, and the frames it sends.
  *
  *   session.c  life of a session, generic commands
+ *   descriptors.c  those that come with bytes
  *   receive.c  bytes from the broker -> frames -> replies and events
- *   socket.c socket_write.c socket_window.c server.c   the two kinds of actors: commands out, events in
+ *   socket.c socket_write.c socket_window.c socket_channel.c server.c   the two kinds of actors: commands out, events in
  *   wait.c stream.c     blocking convenience
  */
 #ifndef NBC_SESSION_H
 #define NBC_SESSION_H
 
 #include "deadline.h"
+#include "descriptors.h"
 #include "frame_scan.h"
 #include "netbroker.h"
 #include "outbox.h"
@@ -39,6 +41,7 @@ struct netbroker_session {
     unsigned char *in; /* received, not yet handled */
     size_t in_length, in_capacity;
     bool in_filled; /* by the last read */
+    struct nbc_descriptors descriptors; /* with_channels only */
     struct nbc_frame_scan scan; /* of the frame at the start of in */
     struct netbroker_error error; /* why it ends, as the broker said */
     int failure; /* negative errno once the session is over */

@@ -42,6 +42,7 @@ void nbc_socket_fail(struct netbroker_socket *socket, const struct netbroker_err
 static void finish(struct netbroker_socket *socket, const struct netbroker_closed *closed)
 {
     struct netbroker_session *session = socket->actor.session;
+    nbc_socket_lose_channel(socket);
     socket->ended = socket->destroyed = true;
     nbc_socket_forget_writes(socket);
     nbc_window_serve_line(session);
@@ -175,7 +176,8 @@ int nbc_socket_on_end(struct nbc_actor *actor, struct netbroker_cursor body)
 {
     struct netbroker_socket *socket = as_socket(actor);
     socket->peer_ended = true;
-    int result = socket->half_open || socket->destroyed ? 0 : netbroker_socket_end(socket);
+    bool stays_open = socket->half_open || socket->destroyed || socket->has_channel;
+    int result = stays_open ? 0 : netbroker_socket_end(socket);
     if (socket->events->on_end && !socket->destroyed)
         socket->events->on_end(socket, socket->context);
     return result == -ENOTCONN ? 0 : result;
@@ -221,6 +223,8 @@ int netbroker_socket_end(struct netbroker_socket *socket)
 {
     if (socket->ended)
         return 0;
+    if (socket->has_channel)
+        return -EBUSY;
     socket->end_waits = !nbc_backlog_is_empty(&socket->backlog);
     int result = socket->end_waits ? 0 : nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_END);
     socket->ended = result == 0;
@@ -251,12 +255,12 @@ int netbroker_socket_reset_and_destroy(struct netbroker_socket *socket)
 
 int netbroker_socket_pause(struct netbroker_socket *socket)
 {
-    return nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_PAUSE);
+    return socket->has_channel ? -EBUSY : nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_PAUSE);
 }
 
 int netbroker_socket_resume(struct netbroker_socket *socket)
 {
-    return nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_RESUME);
+    return socket->has_channel ? -EBUSY : nbc_command(&socket->actor, NETBROKER_METHOD_SOCKET_RESUME);
 }
 
 int netbroker_socket_ref(struct netbroker_socket *socket)

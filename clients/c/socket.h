@@ -4,6 +4,7 @@
  *   socket.c         its life, events and commands
  *   socket_write.c   what it writes: frames, and the backlog of what may not be under way yet
  *   socket_window.c  how much may be under way, each way
+ *   socket_channel.c its bytes by a descriptor instead
  */
 #ifndef NBC_SOCKET_H
 #define NBC_SOCKET_H
@@ -27,6 +28,9 @@ struct netbroker_socket {
     bool destroyed; /* by us: errors are of no interest */
     bool failed; /* on_error has been called */
     bool needs_drain;
+    bool has_channel; /* or has asked for it */
+    netbroker_channel_fn *on_channel; /* until it is called */
+    void *channel_context;
     bool is_unix;
     bool has_peer;
     struct netbroker_peer peer;
@@ -38,6 +42,9 @@ void nbc_socket_fail(struct netbroker_socket *socket, const struct netbroker_err
 
 /* Sends what it may now. */
 void nbc_socket_pump(struct netbroker_socket *socket);
+
+/* Tells who waits for a channel that there will be none. */
+void nbc_socket_lose_channel(struct netbroker_socket *socket);
 
 /* Forgets what has not been sent. */
 void nbc_socket_drop_backlog(struct netbroker_socket *socket);

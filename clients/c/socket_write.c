@@ -164,6 +164,8 @@ static int check(const struct netbroker_socket *socket, size_t length)
         return -ENOTCONN;
     if (socket->ended || socket->destroyed)
         return -EPIPE;
+    if (socket->has_channel)
+        return -EBUSY;
     uint64_t unflushed = netbroker_socket_unflushed(socket);
     if (unflushed > 0 &&
         (unflushed > session->options.max_unflushed || length > session->options.max_unflushed - unflushed))

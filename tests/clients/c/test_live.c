@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -520,6 +521,186 @@ START_TEST(sixty_four_megabytes_each_way_arrive_whole)
 }
 END_TEST
 
+/* ---- channels ---- */
+
+static const struct netbroker_options with_channels = {.with_channels = true};
+static int channel;
+
+static void on_channel(struct netbroker_socket *socket, void *context, int fd,
+                       const struct netbroker_error *error)
+{
+    channel = fd;
+    note(context, "channel %llu %s", (unsigned long long)netbroker_socket_id(socket),
+         error ? error->code : "here");
+}
+
+/* A connection and its peer; on_connect has come. */
+static struct netbroker_socket *joined(struct daemon *daemon, int *ret_listener, int *ret_peer)
+{
+    uint16_t port;
+    daemon_start(daemon, &with_channels);
+    *ret_listener = peer_listen(&port);
+    struct netbroker_socket *socket =
+        connect_to(daemon, &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port});
+    wait_for(daemon, "connect 1");
+    *ret_peer = peer_accept(*ret_listener);
+    return socket;
+}
+
+static void leave(struct daemon *daemon, int listener, int peer)
+{
+    close(peer);
+    close(listener);
+    daemon_stop(daemon);
+}
+
+START_TEST(a_channel_is_the_connection)
+{
+    struct daemon daemon;
+    int listener, peer;
+    char heard[16] = "";
+    struct netbroker_socket *socket = joined(&daemon, &listener, &peer);
+    peer_send(peer, "first", 5);
+    wait_for(&daemon, "data 1 first");
+    ck_assert_int_eq(netbroker_socket_write(socket, "before ", 7), 0);
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), 0);
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), -EBUSY);
+    ck_assert_int_eq(netbroker_socket_write(socket, "x", 1), -EBUSY);
+    ck_assert_int_eq(netbroker_socket_end(socket), -EBUSY);
+    ck_assert_int_eq(netbroker_socket_pause(socket), -EBUSY);
+    ck_assert_int_eq(netbroker_socket_resume(socket), -EBUSY);
+    wait_for(&daemon, "channel 1 here");
+    ck_assert_int_eq(fcntl(channel, F_GETFD), FD_CLOEXEC);
+    ck_assert_int_ne(fcntl(channel, F_GETFL) & O_NONBLOCK, 0);
+    ck_assert_uint_eq(netbroker_unflushed(daemon.session), 0);
+    ck_assert_int_eq(send(channel, "after", 5, MSG_NOSIGNAL), 5);
+    peer_receive(peer, heard, 12);
+    ck_assert_str_eq(heard, "before after");
+    peer_send(peer, "second", 6);
+    shutdown(peer, SHUT_WR);
+    fcntl(channel, F_SETFL, 0);
+    memset(heard, 0, sizeof heard);
+    ck_assert_int_eq(recv(channel, heard, sizeof heard, MSG_WAITALL), 6);
+    ck_assert_str_eq(heard, "second");
+    wait_for(&daemon, "end 1");
+    ck_assert_int_eq(send(channel, "still", 5, MSG_NOSIGNAL), 5);
+    close(channel);
+    peer_receive(peer, heard, 5);
+    ck_assert_int_eq(memcmp(heard, "still", 5), 0);
+    peer_expect_end(peer);
+    wait_for(&daemon, "close 1");
+    ping(&daemon);
+    expect_record(&daemon.record, "connect 1; data 1 first; channel 1 here; end 1; close 1; idle");
+    leave(&daemon, listener, peer);
+}
+END_TEST
+
+START_TEST(a_reset_ends_the_channel_and_is_told)
+{
+    struct daemon daemon;
+    int listener, peer;
+    char byte;
+    struct linger linger = {1, 0};
+    struct netbroker_socket *socket = joined(&daemon, &listener, &peer);
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), 0);
+    wait_for(&daemon, "channel 1 here");
+    setsockopt(peer, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(peer);
+    fcntl(channel, F_SETFL, 0);
+    ck_assert_int_eq(recv(channel, &byte, 1, 0), 0);
+    wait_for(&daemon, "close 1");
+    close(channel);
+    ping(&daemon);
+    expect_record(&daemon.record, "connect 1; channel 1 here; error 1 ECONNRESET; close 1 with error; idle");
+    leave(&daemon, listener, -1);
+}
+END_TEST
+
+START_TEST(a_refused_channel_leaves_all_as_it_was)
+{
+    struct daemon daemon;
+    struct netbroker_socket *socket;
+    struct netbroker_connect_options options = {.host = "127.0.0.1"};
+    char heard[8] = "";
+    daemon_start(&daemon, &with_channels);
+    int listener = peer_listen(&options.port);
+    ck_assert_int_eq(
+        netbroker_create_connection(daemon.session, &options, &recorded_socket, &daemon.record, &socket), 0);
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), 0); /* too early */
+    wait_for(&daemon, "channel 1 ERR_NB_BUSY");
+    ck_assert_int_eq(channel, -1);
+    wait_for(&daemon, "connect 1");
+    int peer = peer_accept(listener);
+    ck_assert_int_eq(netbroker_socket_write(socket, "frames", 6), 0);
+    netbroker_flush(daemon.session);
+    peer_receive(peer, heard, 6);
+    ck_assert_str_eq(heard, "frames");
+    leave(&daemon, listener, peer);
+}
+END_TEST
+
+START_TEST(a_channel_that_nobody_waits_for_any_more_is_closed)
+{
+    struct daemon daemon;
+    int listener, peer;
+    struct netbroker_socket *socket = joined(&daemon, &listener, &peer);
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), 0);
+    ck_assert_int_eq(netbroker_socket_destroy(socket), 0);
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), -EPIPE);
+    wait_for(&daemon, "close 1");
+    ping(&daemon);
+    expect_record(&daemon.record, "connect 1; close 1; idle");
+    leave(&daemon, listener, peer);
+}
+END_TEST
+
+START_TEST(a_session_is_freed_with_channels_on_their_way)
+{
+    struct daemon daemon;
+    int listener, peer;
+    struct netbroker_socket *socket = joined(&daemon, &listener, &peer);
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), 0);
+    netbroker_flush(daemon.session);
+    leave(&daemon, listener, peer);
+}
+END_TEST
+
+START_TEST(a_descriptor_that_finds_no_room_is_told)
+{
+    struct daemon daemon;
+    struct rlimit limit, none;
+    int listener, peer;
+    if (getenv("CK_FORK")) /* under valgrind, which keeps the limit from the kernel */
+        return;
+    struct netbroker_socket *socket = joined(&daemon, &listener, &peer);
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), 0);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    int free_one = dup(0);
+    close(free_one);
+    none = (struct rlimit){(rlim_t)free_one, limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    wait_for(&daemon, "channel 1 EMFILE");
+    setrlimit(RLIMIT_NOFILE, &limit);
+    ck_assert_int_eq(channel, -1);
+    peer_expect_end(peer);
+    leave(&daemon, listener, peer);
+}
+END_TEST
+
+START_TEST(without_the_option_there_are_no_channels)
+{
+    struct daemon daemon;
+    uint16_t port;
+    daemon_start(&daemon, NULL);
+    int listener = peer_listen(&port);
+    struct netbroker_socket *socket =
+        connect_to(&daemon, &(struct netbroker_connect_options){.host = "127.0.0.1", .port = port});
+    wait_for(&daemon, "connect 1");
+    ck_assert_int_eq(netbroker_socket_channel(socket, on_channel, &daemon.record), -EOPNOTSUPP);
+    leave(&daemon, listener, peer_accept(listener));
+}
+END_TEST
+
 /* ---- waiting ---- */
 
 START_TEST(a_stream_reads_and_writes_like_a_file)
@@ -738,6 +919,13 @@ int main(void)
                                   peers_that_do_not_read_hold_up_nobody_else,
                                   after_the_fence_a_paused_socket_is_silent,
                                   a_program_that_is_stuck_gets_no_more_than_its_window,
+                                  a_channel_is_the_connection,
+                                  a_reset_ends_the_channel_and_is_told,
+                                  a_refused_channel_leaves_all_as_it_was,
+                                  a_channel_that_nobody_waits_for_any_more_is_closed,
+                                  a_session_is_freed_with_channels_on_their_way,
+                                  a_descriptor_that_finds_no_room_is_told,
+                                  without_the_option_there_are_no_channels,
                                   a_listener_accepts_one_after_the_other,
                                   what_waits_is_told_that_the_broker_is_gone,
                                   sixty_four_megabytes_each_way_arrive_whole,
