@@ -50,11 +50,12 @@ def node_side(node):
     side.end()
 
 
-@pytest.fixture(scope="session", params=["19.2.0", "installed"])
+@pytest.fixture(scope="session", params=["19.2.0-inline", "installed-inline", "installed-attach"])
 def both_nets(request, daemon):
     """(side with Node's own net, side with the package's), under the version that is served or the one that is there."""
-    program = shutil.which("node") if request.param == "installed" else request.getfixturevalue("node")
-    sides = NodeSide(program), PackageSide(program, daemon)
+    version, data_plane = request.param.split("-")
+    program = shutil.which("node") if version == "installed" else request.getfixturevalue("node")
+    sides = NodeSide(program), PackageSide(program, daemon, data_plane)
     yield sides
     for side in sides:
         side.end()

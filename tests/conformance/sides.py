@@ -107,9 +107,10 @@ class NodeSide:
 class PackageSide(NodeSide):
     """Node's side once more, its net being the package's: what it opens, the daemon has."""
 
-    def __init__(self, node, broker):
+    def __init__(self, node, broker, data_plane):
         self._broker = broker
-        super().__init__(node, NB_DRIVER_NET=str(PACKAGE), NETBROKER_SOCKET=str(broker.path))
+        super().__init__(node, NB_DRIVER_NET=str(PACKAGE), NETBROKER_SOCKET=str(broker.path),
+                         NETBROKER_DATA_PLANE=data_plane)
         self.pid = broker.pid
 
     @contextlib.contextmanager
