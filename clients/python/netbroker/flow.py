@@ -1,22 +1,15 @@
-"""Feature `flow`: how much may be under way between the program and the kernel.
+"""Feature `flow`, writing: how much may be under way between the program and the kernels.
 
-Offsets count the bytes of a connection from its beginning, one count for each
-direction. Writing: `socket.flushed` tells how far the kernel has come, and what is
-ahead of it is bounded, for each socket and for the session. Reading:
-`socket.credit` tells how far data may come, and follows what the program has used.
+`socket.flushed` tells how far a kernel has come, and what is ahead of it is bounded,
+for each socket and for the session.
 """
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, Mapping, Optional, Protocol
+from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Protocol
 
-if TYPE_CHECKING:
-    from .session import Session
-
-READ_WINDOW = 256 * 1024  # bytes, where the broker does not say
-WRITE_WINDOW = 256 * 1024
+WRITE_WINDOW = 256 * 1024  # bytes, where the broker does not say
 SESSION_WRITE_WINDOW = 16 * 1024 * 1024
-NO_LIMIT = 2**53 - 1  # as an offset
 
 CROWDED_WINDOW = 16 * 1024  # bytes ahead of one socket, while half of the session's are taken
 
@@ -113,36 +106,3 @@ class WriteGate:
             budget.wait(self)
             return False
         return not self.ahead or self.ahead + size <= budget.socket_window
-
-
-class ReadCredit:
-    """How far data of one socket may come: what was used, and a window more.
-
-    `window`: bytes, as `readWindow` of the socket's creation; 0: there is no limit.
-    """
-
-    def __init__(self, session: "Session", target: int, window: int, each: bool = False) -> None:
-        self._session = session
-        self._target = target
-        self._window = window
-        self._least = window if each else window // 2  # what is left of the window when it is renewed
-        self._limit = window
-        self._used = 0
-
-    def used(self, size: int) -> None:
-        """The program has taken so many bytes more."""
-        self._used += size
-        if self._window and self._limit - self._used <= self._least:
-            self._limit = self._used + self._window
-            self._session.send((2, "socket.credit", (self._target, self._limit)))
-
-    def begin_at(self, offset: int) -> None:
-        """The bytes before `offset` were somebody else's to use."""
-        self._limit = 0
-        self.used(offset)
-
-    def lift(self) -> None:
-        """From now on there is no limit."""
-        if self._window:
-            self._window = 0
-            self._session.send((2, "socket.credit", (self._target, NO_LIMIT)))

@@ -9,8 +9,8 @@ import asyncio
 from collections import deque
 from typing import Any, Deque, Dict, Mapping, Optional, Tuple
 
+from .credit import ReadCredit
 from .errors import SessionLost, from_map
-from .flow import ReadCredit
 from .outgoing import Outgoing, Payload
 from .session import Failure, Session
 from .transport import SocketTransport

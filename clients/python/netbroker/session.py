@@ -17,7 +17,7 @@ import msgpack
 
 from ._schema import PROTOCOL_VERSION
 from .errors import SessionLost, from_map
-from .flow import READ_WINDOW, WriteBudget
+from .flow import WriteBudget
 
 VERSION = "0.1.0"  # of this package
 CLIENT = {"name": "netbroker-python", "version": VERSION}
@@ -26,6 +26,7 @@ READ_BUFFER = 256 * 1024  # bytes taken from the kernel at a time
 LARGEST_FRAME = 16 * 1024 * 1024  # bytes of one incoming frame; more is a broken broker
 CLOSE_DEADLINE = 10.0  # seconds; the broker lets queued bytes linger for 5
 DEFAULT_MAX_WRITE = 1024 * 1024
+DEFAULT_READ_WINDOW = 256 * 1024
 MOST_ATTACHING = 16  # channels at a time
 
 EMPTY_BIN_SIZE = 2  # bytes of an empty byte string in MessagePack
@@ -178,7 +179,7 @@ class Session(asyncio.BufferedProtocol):
     @property
     def read_window(self) -> int:
         """Bytes of data that may be on their way for a socket, unless its creation says something else."""
-        return self.limits.get("readWindow", READ_WINDOW)
+        return self.limits.get("readWindow", DEFAULT_READ_WINDOW)
 
     # ---- the session's own events ----
 

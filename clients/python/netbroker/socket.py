@@ -8,8 +8,9 @@ from typing import Any, Dict, Mapping, Optional, Sequence, TypedDict, Union
 
 from .actor import Event, Remote
 from .block_list import BlockList, id_of
+from .credit import ReadCredit
 from .errors import BrokerError
-from .flow import ReadCredit, WriteGate
+from .flow import WriteGate
 from .names import StrPath, from_body, to_body, to_path
 from .session import Session
 
