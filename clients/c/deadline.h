@@ -14,8 +14,4 @@ struct nbc_deadline nbc_deadline_in(int milliseconds);
 /* Milliseconds that are left, for poll(): 0 when it has passed, -1 when it never comes. */
 int nbc_deadline_left(struct nbc_deadline deadline);
 
-struct netbroker_session;
-/* netbroker_wait() until then; a signal or an empty wake-up is no failure. */
-int nbc_wait_until(struct netbroker_session *session, struct nbc_deadline deadline);
-
 #endif

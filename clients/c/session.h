@@ -105,6 +105,9 @@ int nbc_server_on_close(struct nbc_actor *actor, struct netbroker_cursor body);
 void nbc_socket_lost(struct nbc_actor *actor, const struct netbroker_error *error);
 void nbc_server_lost(struct nbc_actor *actor, const struct netbroker_error *error);
 
+/* netbroker_wait() until then; a signal or an empty wake-up is no failure. */
+int nbc_wait_until(struct netbroker_session *session, struct nbc_deadline deadline);
+
 struct nbc_connection;
 /* What a server's options say for its connections. */
 struct nbc_accepting {
