@@ -122,6 +122,18 @@ struct nb_failure *nb_failure_connect(int status, const struct nb_endpoint *remo
     return failure;
 }
 
+struct nb_failure *nb_failure_local(struct nb_failure *failure, const struct nb_endpoint *local)
+{
+    char text[NB_ENDPOINT_TEXT];
+    if (failure->shares == CONSTANT)
+        return failure;
+    nb_endpoint_format(local, text);
+    failure->fault.map.local_address = keep(failure, nb_slice_of(text));
+    failure->fault.map.has_local_port = true;
+    failure->fault.map.local_port = local->port;
+    return failure;
+}
+
 struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_slice address, int port)
 {
     struct nb_failure *failure = new_failure();
@@ -258,9 +270,9 @@ struct nb_failure *nb_failure_of_client(const nb_Error *error)
         return &out_of_memory;
     nb_Error *map = &failure->fault.map;
     *map = *error;
-    struct nb_slice *const texts[] = {&map->code,     &map->message, &map->name,
-                                      &map->syscall,  &map->address, &map->hostname,
-                                      &map->argument, &map->limit,   &map->method};
+    struct nb_slice *const texts[] = {&map->code,    &map->message,      &map->name,     &map->syscall,
+                                      &map->address, &map->hostname,     &map->argument, &map->limit,
+                                      &map->method,  &map->local_address};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i]->data)
             *texts[i] = keep(failure, *texts[i]);

@@ -27,6 +27,9 @@ struct nb_failure *nb_failure_system(int status, const char *syscall);
 struct nb_failure *nb_failure_connect(int status, const struct nb_endpoint *remote, struct nb_slice path,
                                       const struct nb_endpoint *local);
 
+/* The same one, which it takes, with localAddress and localPort, as Node has them where a port was asked for. */
+struct nb_failure *nb_failure_local(struct nb_failure *failure, const struct nb_endpoint *local);
+
 /* "listen EADDRINUSE: address already in use 127.0.0.1:80"; host or path as the client gave it, or absent; port -1 with a path. */
 struct nb_failure *nb_failure_listen(int status, const char *syscall, struct nb_slice address, int port);
 

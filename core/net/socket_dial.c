@@ -17,16 +17,31 @@
 
 /* ---- failures ---- */
 
-/* Node: both ends are told only if both were asked for. */
-static const struct nb_endpoint *wanted_local(const struct nb_dial *dial)
+/* What an attempt is to be bound to; family 0: nothing was asked for. */
+static struct nb_endpoint local_for(const struct nb_dial *dial, const struct nb_endpoint *remote)
 {
-    return dial->local.ip.family && dial->local.port ? &dial->local : NULL;
+    struct nb_endpoint local = dial->local;
+    if (!local.ip.family && dial->local_port)
+        local.ip.family = remote->ip.family;
+    local.port = dial->local_port;
+    return local;
 }
 
-/* remote NULL: the path. */
+/* remote NULL: the path. Both ends are told where a port was asked for, as by Node. */
 static struct nb_failure *failure_of(const struct nb_dial *dial, const struct nb_endpoint *remote, int status)
 {
-    return nb_failure_connect(status, remote, dial->path, wanted_local(dial));
+    if (!remote || !dial->local_port)
+        return nb_failure_connect(status, remote, dial->path, NULL);
+    struct nb_endpoint local = local_for(dial, remote);
+    return nb_failure_local(nb_failure_connect(status, remote, dial->path, &local), &local);
+}
+
+/* What fails at once is told with the end that the system chose; refusals are not, which libuv tells later. */
+static struct nb_failure *failure_at_once(const struct nb_attempt *attempt)
+{
+    struct nb_endpoint local;
+    nb_endpoint_of_local(attempt->fd, &local);
+    return nb_failure_connect(attempt->status, &attempt->remote, (struct nb_slice){0}, &local);
 }
 
 /* Takes the failure. */
@@ -71,12 +86,9 @@ static int bind_local(int fd, const struct nb_endpoint *local)
 /* Binds as asked for; true when there is nothing to bind or it went well. As in Node, no event tells of a failure. */
 static bool bind_if_wanted(struct nb_dial *dial, const struct nb_endpoint *remote, int fd)
 {
-    struct nb_endpoint local = dial->local;
-    if (!local.ip.family && !dial->local_port)
-        return true;
-    local.port = dial->local_port;
+    struct nb_endpoint local = local_for(dial, remote);
     if (!local.ip.family)
-        local.ip.family = remote->ip.family;
+        return true;
     int status = bind_local(fd, &local);
     if (status == UV_EAFNOSUPPORT)
         status = UV_EINVAL; /* Node's word for an address of the other family */
@@ -253,6 +265,8 @@ static void on_done(struct nb_attempt *attempt, int status)
     struct nb_dial *dial = attempt->owner;
     struct nb_endpoint remote = attempt->remote;
     const struct nb_endpoint *told = dial->path.data ? NULL : &remote;
+    bool at_once = told && attempt->status < 0 && attempt->status != UV_ECONNREFUSED;
+    struct nb_failure *failure = at_once ? failure_at_once(attempt) : NULL;
     take_out(dial, attempt);
     if (status == 0)
         status = open_stream(dial->socket, nb_attempt_take(attempt));
@@ -263,7 +277,7 @@ static void on_done(struct nb_attempt *attempt, int status)
         finish_race(dial);
         return;
     }
-    fail_attempt(dial, told, failure_of(dial, told, status));
+    fail_attempt(dial, told, failure ? failure : failure_of(dial, told, status));
     proceed(dial);
 }
 

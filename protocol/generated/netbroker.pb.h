@@ -193,6 +193,9 @@ typedef struct _nb_Error {
     bool has_fatal;
     bool fatal; /* session.error: the connection closes after this */
     struct nb_slice errors; /* AggregateError: why each address failed; code is that of the first, message is empty, as in Node */
+    struct nb_slice local_address; /* both: what a connection that failed was to come from, where a port was asked for */
+    bool has_local_port;
+    int32_t local_port;
 } nb_Error;
 
 /* Both ends of a TCP connection; empty for a Unix socket. */
@@ -765,7 +768,7 @@ extern "C" {
 #define nb_SessionClose_init_default             {false, 0}
 #define nb_SessionAttach_init_default            {{{NULL}, NULL}}
 #define nb_Closing_init_default                  {{{NULL}, NULL}, false, 0}
-#define nb_Error_init_default                    {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0, {{NULL}, NULL}}
+#define nb_Error_init_default                    {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define nb_CreateConnection_init_default         {false, nb_SocketCreate_init_default, false, nb_SocketConnect_init_default}
 #define nb_Connected_init_default                {false, 0, false, nb_Endpoints_init_default}
 #define nb_Endpoints_init_default                {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
@@ -841,7 +844,7 @@ extern "C" {
 #define nb_SessionClose_init_zero                {false, 0}
 #define nb_SessionAttach_init_zero               {{{NULL}, NULL}}
 #define nb_Closing_init_zero                     {{{NULL}, NULL}, false, 0}
-#define nb_Error_init_zero                       {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0, {{NULL}, NULL}}
+#define nb_Error_init_zero                       {{{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, {{NULL}, NULL}, 0, {0, 0}, {{NULL}, NULL}, false, 0, false, 0, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0}
 #define nb_CreateConnection_init_zero            {false, nb_SocketCreate_init_zero, false, nb_SocketConnect_init_zero}
 #define nb_Connected_init_zero                   {false, 0, false, nb_Endpoints_init_zero}
 #define nb_Endpoints_init_zero                   {{{NULL}, NULL}, false, 0, {{NULL}, NULL}, {{NULL}, NULL}, false, 0, {{NULL}, NULL}}
@@ -982,6 +985,8 @@ extern "C" {
 #define nb_Error_msgid_tag                       14
 #define nb_Error_fatal_tag                       15
 #define nb_Error_errors_tag                      16
+#define nb_Error_local_address_tag               17
+#define nb_Error_local_port_tag                  18
 #define nb_Endpoints_local_address_tag           1
 #define nb_Endpoints_local_port_tag              2
 #define nb_Endpoints_local_family_tag            3
@@ -1328,7 +1333,9 @@ X(a, CALLBACK, OPTIONAL, STRING,   method,           12) \
 X(a, STATIC,   OPTIONAL, UINT64,   target,           13) \
 X(a, STATIC,   OPTIONAL, UINT32,   msgid,            14) \
 X(a, STATIC,   OPTIONAL, BOOL,     fatal,            15) \
-X(a, CALLBACK, OPTIONAL, BYTES,    errors,           16)
+X(a, CALLBACK, OPTIONAL, BYTES,    errors,           16) \
+X(a, CALLBACK, OPTIONAL, STRING,   local_address,    17) \
+X(a, STATIC,   OPTIONAL, INT32,    local_port,       18)
 extern bool nb_slice_field(pb_istream_t *istream, pb_ostream_t *ostream, const pb_field_t *field);
 #define nb_Error_CALLBACK nb_slice_field
 #define nb_Error_DEFAULT NULL

@@ -212,13 +212,15 @@ static const struct nb_field fields_of_Error[] = {
     {.name = "msgid", .label = "msgid", .name_length = 5, .type = NB_FIELD_UINT32, .offset = OFFSET(Error, msgid), .has_offset = OFFSET(Error, has_msgid)},
     {.name = "fatal", .label = "fatal", .name_length = 5, .type = NB_FIELD_BOOL, .offset = OFFSET(Error, fatal), .has_offset = OFFSET(Error, has_fatal)},
     {.name = "errors", .label = "errors", .name_length = 6, .type = NB_FIELD_ANY, .offset = OFFSET(Error, errors), .has_offset = NB_NO_HAS},
+    {.name = "localAddress", .label = "localAddress", .name_length = 12, .type = NB_FIELD_STRING, .offset = OFFSET(Error, local_address), .has_offset = NB_NO_HAS},
+    {.name = "localPort", .label = "localPort", .name_length = 9, .type = NB_FIELD_INT32, .offset = OFFSET(Error, local_port), .has_offset = OFFSET(Error, has_local_port)},
 };
 
 const struct nb_shape nb_shape_Error = {
     .name = "Error",
     .fields = fields_of_Error,
     .size = sizeof(nb_Error),
-    .field_count = 16,
+    .field_count = 18,
 };
 
 static const struct nb_field fields_of_OnRead[] = {
@@ -1493,7 +1495,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\247Closing\245prose\240\246fields\222\203"
     "\244name\246reason\244type\246string\245prose\331.\042shutdown\042, or \042failure\042 of the control socket\203"
     "\244name\250deadline\244type\246uint32\245prose\3313milliseconds until the broker ends, whoever is left\203"
-    "\244name\245Error\245prose\331:The error slot of a response and the body of error events.\246fields\334\000\020\203"
+    "\244name\245Error\245prose\331:The error slot of a response and the body of error events.\246fields\334\000\022\203"
     "\244name\244code\244type\246string\245prose\331-always: Node's or libuv's name, or ERR_NB_...\203"
     "\244name\247message\244type\246string\245prose\266always: Node's wording\203"
     "\244name"
@@ -1511,6 +1513,8 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245msgid\244type\246uint32\245prose\255session.error\203"
     "\244name\245fatal\244type\244bool\245prose\331/session.error: the connection closes after this\203"
     "\244name\246errors\244type\247Error[]\245prose\331`AggregateError: why each address failed; code is that of the first, message is empty, as in Node\203"
+    "\244name\254localAddress\244type\246string\245prose\331Pboth: what a connection that failed was to come from, where a port was asked for\203"
+    "\244name\251localPort\244type\245int32\245prose\240\203"
     "\244name\246OnRead\245prose\276How data is to be handed over.\246fields\221\203"
     "\244name\244size\244type\246uint32\245prose\331\261bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect. With feature flow the first limit too, and the next event waits for socket.credit\203"
     "\244name\255SocketOptions\245prose\331\205Options of the kernel's socket. Sizes, counts and limits are the kernel's to round; milliseconds that it has as seconds are cut down.\246fields\235\203"

@@ -33,7 +33,7 @@ const emitter = (id, kind, born = era) => (name, body) => {
 function errorMap(error) {
   const map = { code: error.code, message: error.message };
   if (error.name !== 'Error') map.name = error.name;
-  for (const field of ['errno', 'syscall', 'address', 'port', 'hostname']) {
+  for (const field of ['errno', 'syscall', 'address', 'port', 'hostname', 'localAddress', 'localPort']) {
     if (error[field] !== undefined && error[field] !== null) map[field] = error[field];
   }
   return map;

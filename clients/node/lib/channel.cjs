@@ -21,6 +21,7 @@ class ChannelConnection extends Connection {
   #stream = null;
   #mayFlow = false; // from the beginning until the stream has ended, or could not be had
   #news = []; // [name, body]: of the end, and not told
+  #peerEnded = false; // and that was told
 
   _event(name, body) {
     if (NEWS_OF_THE_END.has(name) && (this.#mayFlow || this.#news.length > 0))
@@ -82,6 +83,7 @@ class ChannelConnection extends Connection {
     if (this.#news.length === 0)
       return;
     const [name, body] = this.#news[0];
+    this.#peerEnded ||= name === 'socket.end';
     this.runInAsyncScope(super._event, this, name, body);
     this.#news.shift();
     setImmediate(() => this.#tellNews());
@@ -117,11 +119,14 @@ class ChannelConnection extends Connection {
     this._written();
   }
 
+  // When the peer has ended before, the broker lets go next, and that is the news that all has gone out; or it tells an error.
   _sendEnd(done) {
-    if (this.#stream)
-      this.#stream.end(() => done());
-    else
-      setImmediate(done);
+    if (!this.#stream)
+      return void setImmediate(done);
+    this.#stream.end(() => {
+      if (!this.#peerEnded)
+        done();
+    });
   }
 
   // What the stream has taken goes out.

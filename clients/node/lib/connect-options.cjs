@@ -9,9 +9,11 @@ const { getDefaultAutoSelectFamily, getDefaultAutoSelectFamilyAttemptTimeout } =
 const { coded } = require('./errors.cjs');
 const { resolve } = require('./locate.cjs');
 
+const [kNormalized] = Object.getOwnPropertySymbols(net._normalizeArgs([])); // Node's mark of what it has normalized
+
 // (options | path | port[, host]) and perhaps a callback -> [options, callback or null].
 function normalize(args) {
-  return Array.isArray(args[0]) ? args[0] : net._normalizeArgs(args);
+  return args[0]?.[kNormalized] ? args[0] : net._normalizeArgs(args);
 }
 
 function wrongType(name, expected, value) {

@@ -193,6 +193,13 @@ class Connection extends AsyncResource {
     this.#incoming.push(item);
   }
 
+  // What was delivered and not taken; it comes when the program reads again.
+  putBack(data) {
+    this.bytesRead -= data.length;
+    if (data.length > 0)
+      this.#incoming.unshift(data);
+  }
+
   #drainLater() {
     if (this.#draining || this.#incoming.length === 0)
       return;

@@ -23,6 +23,17 @@ class Encoder {
     return chunks;
   }
 
+  // The whole value, or nothing of it if that throws: where the stack ends, or when C++ calls with an exception pending.
+  frame(values) {
+    const [page, start, at, count, { borrows }] = [this.#page, this.#start, this.#at, this.#chunks.length, this];
+    try {
+      this.value(values);
+    } catch (error) {
+      [this.#page, this.#start, this.#at, this.#chunks.length, this.borrows] = [page, start, at, count, borrows];
+      throw error;
+    }
+  }
+
   // Nobody uses any more what was taken.
   reuse() {
     this.#start = this.#at = 0;

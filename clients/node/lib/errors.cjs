@@ -3,7 +3,7 @@
 // Errors as Node makes them: from what the broker tells, and those that Node's own code would have thrown.
 
 const CLASSES = { TypeError, RangeError, SyntaxError };
-const FIELDS = ['errno', 'code', 'syscall', 'address', 'port', 'hostname', 'limit', 'argument'];
+const FIELDS = ['errno', 'code', 'syscall', 'address', 'port', 'localAddress', 'localPort', 'hostname', 'limit', 'argument'];
 
 // The Error that the broker's map describes.
 function fromMap(map) {

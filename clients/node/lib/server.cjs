@@ -39,7 +39,7 @@ const methods = {
 
   // Node's own listen comes here when it knows where; errors are told later, as Node's.
   _listen2(address, port, addressType, backlog, fd) {
-    if (typeof fd === 'number')
+    if (typeof fd === 'number' || this._handle)
       return native._listen2.call(this, address, port, addressType, backlog, fd); // the process's own
     begin(this, address, port, wanted(this[kListen], address, port, backlog));
   },
@@ -87,6 +87,7 @@ function begin(server, address, port, where) {
     const listener = new Listener(current, server);
     listener.listen(created(server, current), where);
     server._handle = listener;
+    server._connectionKey = connectionKey(address, port, listener.address);
   } catch (error) {
     const named = where.path ? inTheirWords(error, address) : error;
     return process.nextTick(() => server.emit('error', named));
@@ -94,6 +95,11 @@ function begin(server, address, port, where) {
   if (server._unref)
     server.unref();
   process.nextTick(tellListening, server);
+}
+
+// What Node has there; some programs tell their servers apart by it.
+function connectionKey(address, port, bound) {
+  return port === -1 ? `-1:${address}:-1` : `${bound.family === 'IPv6' ? 6 : 4}:${address ?? bound.address}:${port}`;
 }
 
 function tellListening(server) {

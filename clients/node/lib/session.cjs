@@ -163,7 +163,7 @@ class Session {
         setImmediate(() => this.#answer(frame[1], this.failure));
       return;
     }
-    this.#encoder.value(frame);
+    this.#encoder.frame(frame);
     if (this.#encoder.borrows)
       this.flush();
     else

@@ -22,6 +22,7 @@ const kOptions = Symbol('options');
 const kCounts = Symbol('counts');
 const kFound = Symbol('found');
 const kPath = Symbol('path');
+const kTimeout = Object.getOwnPropertySymbols(new NativeSocket()).find(({ description }) => description === 'timeout'); // Node's
 const clientSocketChannel = channel('net.client.socket');
 
 function Socket(options) {
@@ -45,6 +46,7 @@ function Socket(options) {
 Object.setPrototypeOf(Socket.prototype, native);
 Object.setPrototypeOf(Socket, NativeSocket);
 
+// The program's own buffer, or the maker of one for each read; null: there is none.
 function userBuffer(onread) {
   const { buffer, callback } = Object(onread);
   const isBuffer = buffer instanceof Uint8Array || typeof buffer === 'function';
@@ -53,9 +55,17 @@ function userBuffer(onread) {
   return typeof buffer === 'function' ? { make: buffer, buffer: null, callback } : { make: null, buffer, callback };
 }
 
+// For the next read; without one, the last is used again.
+function makeBuffer(onread) {
+  const next = onread?.make?.();
+  if (next instanceof Uint8Array)
+    onread.buffer = next;
+}
+
 function attach(socket, connection) {
   socket[kConnection] = connection;
   connection.owner = socket;
+  makeBuffer(socket[kOnread]);
 }
 
 const define = (name, get) => Object.defineProperty(Socket.prototype, name, { get, configurable: true, enumerable: true });
@@ -115,6 +125,7 @@ const methods = {
     const connection = this[kConnection];
     this.connecting = false;
     this[kConnection] = null;
+    clearTimeout(this[kTimeout]);
     if (connection) {
       this[kCounts] = { bytesRead: connection.bytesRead, bytesWritten: connection.bytesWritten };
       closeSoon(this, connection, Boolean(error));
@@ -217,10 +228,10 @@ const methods = {
       this.read(0);
   },
 
-  // Whether more may come.
+  // False: no more is wanted for now.
   onData(data) {
     this._unrefTimer();
-    return this[kOnread] ? fill(this, data) : this.push(data);
+    return this[kOnread]?.buffer ? fill(this, data) : this.push(data);
   },
 
   onEnd() {
@@ -330,20 +341,21 @@ function attempt(socket, name, { address, port, family, error }) {
   socket.emit(name, address, port, family, ...more);
 }
 
-// Fills the program's own buffer, as often as it takes.
+// Fills the program's own buffer, as often as it takes and is wanted; the rest is read another time.
 function fill(socket, data) {
   const onread = socket[kOnread];
-  let more = true;
+  const connection = socket[kConnection];
   for (let at = 0; at < data.length && !socket.destroyed;) {
-    onread.buffer ??= onread.make();
     const part = data.subarray(at, at + onread.buffer.length);
     onread.buffer.set(part);
     at += part.length;
-    more = onread.callback.call(socket, part.length, onread.buffer) !== false && more;
-    if (onread.make)
-      onread.buffer = null;
+    const wantsMore = onread.callback.call(socket, part.length, onread.buffer);
+    makeBuffer(onread);
+    if (wantsMore === false)
+      connection.readStop();
+    if (!connection.reading)
+      return connection.putBack(data.subarray(at));
   }
-  return more;
 }
 
 const nativeGetter = (name) => Object.getOwnPropertyDescriptor(native, name).get;
@@ -365,7 +377,7 @@ function connect(...args) {
     clientSocketChannel.publish({ socket });
   if (options.timeout)
     socket.setTimeout(options.timeout);
-  return socket.connect(...(normalized[1] ? normalized : [options]));
+  return socket.connect(normalized);
 }
 
 module.exports = { Socket, connect };

@@ -3,6 +3,8 @@
 // TLS over sockets of the broker. Node can put its TLS on any stream, which it wraps to look like a socket of its own;
 // here it learns of the connection below what a wrapped stream does not tell.
 
+const { constants } = require('node:os');
+
 const passedOn = [
   'lookup', 'ready', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout',
 ];
@@ -24,6 +26,21 @@ function lendMethods(handle, socket) {
   });
 }
 
+// What TLS has to say after its end (an alert, the answer to the peer's end) meets a closed pipe, and that matters to nobody.
+function fallSilentAfterEnd(handle, socket) {
+  const { onwrite } = handle;
+  handle.onwrite = function (...request) {
+    return socket.writableEnded ? -constants.errno.EPIPE : Reflect.apply(onwrite, this, request);
+  };
+}
+
+// An error of the connection is one of the secured socket, as if its handle had failed; a write's after the end is none.
+function passErrors(secured, wrap, socket) {
+  wrap.removeAllListeners('error').on('error', (error) => {
+    secured.destroy(socket.writableEnded && error.syscall === 'write' ? undefined : error);
+  });
+}
+
 function wrapInit(TLSSocket, Socket) {
   const init = TLSSocket.prototype._init;
   TLSSocket.prototype._init = function _init(socket, wrap) {
@@ -33,6 +50,8 @@ function wrapInit(TLSSocket, Socket) {
       this._parent = null; // whose timers Node would see to; the broker's socket has its own
       this.connecting = socket.pending; // Node takes a socket without a handle for one that never gets connected
       lendMethods(wrap._handle, socket);
+      fallSilentAfterEnd(wrap._handle, socket);
+      passErrors(this, wrap, socket);
     }
   };
 }

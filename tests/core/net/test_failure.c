@@ -83,6 +83,12 @@ START_TEST(connect_errors_from_a_chosen_address)
     struct nb_endpoint remote = address_of("127.0.0.1", 1), local = address_of("127.0.0.1", 7778), none = {0};
     assert_failure(nb_failure_connect(UV_ECONNREFUSED, &remote, (struct nb_slice){0}, &local), "ECONNREFUSED",
                    "connect ECONNREFUSED 127.0.0.1:1 - Local (127.0.0.1:7778)");
+    ck_assert_ptr_null(failure->fault.map.local_address.data);
+    ck_assert(!failure->fault.map.has_local_port);
+    ck_assert_ptr_eq(nb_failure_local(failure, &local), failure);
+    assert_text(failure->fault.map.local_address, "127.0.0.1");
+    ck_assert(failure->fault.map.has_local_port);
+    ck_assert_int_eq(failure->fault.map.local_port, 7778);
     done();
     assert_failure(nb_failure_connect(UV_ECONNREFUSED, &remote, (struct nb_slice){0}, &none), "ECONNREFUSED",
                    "connect ECONNREFUSED 127.0.0.1:1");

@@ -27,6 +27,19 @@ test('what is encoded is decoded', () => {
     assert.deepEqual(decode(encode([value]))[0], Object(value) === value && !Array.isArray(value) ? { ...value } : value);
 });
 
+test('a frame that fails leaves nothing of itself', () => {
+  const encoder = new Encoder();
+  const large = Buffer.alloc(20_000);
+  const failing = { get member() { throw new Error('in the middle'); } };
+  encoder.frame([1]);
+  for (const before of ['', 'x'.repeat(70_000), large])
+    assert.throws(() => encoder.frame([2, before, failing]), { message: 'in the middle' });
+  assert.ok(!encoder.borrows);
+  encoder.frame([3, large]);
+  assert.ok(encoder.borrows);
+  assert.deepEqual(new Decoder().push(Buffer.concat(encoder.take())), [[1], [3, large]]);
+});
+
 test('numbers take the least room', () => {
   const size = (value) => encode(value).length;
   assert.deepEqual([0, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32, -32, -33, -128, -129, 1.5].map(size),

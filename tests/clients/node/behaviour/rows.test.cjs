@@ -46,6 +46,30 @@ test('MOD-02: what the module exports', () => {
   assert.equal(net.Stream, net.Socket);
 });
 
+test('_connectionKey tells what a server listens on', async () => {
+  for (const [args, key] of [[[0, '127.0.0.1'], '4:127.0.0.1:0'], [[0, '::1'], '6:::1:0'], [[0], '6::::0']]) {
+    const server = net.createServer().listen(...args);
+    await once(server, 'listening');
+    assert.equal(server._connectionKey, key);
+    server.close();
+  }
+});
+
+test('an error tells the ends that were asked for', async () => {
+  const reserved = net.createServer().listen(0, '127.0.0.1');
+  await once(reserved, 'listening');
+  const localPort = reserved.address().port;
+  reserved.close();
+  await once(reserved, 'close');
+  const [error] = await once(net.connect({ host: '127.0.0.1', port: 1, localAddress: '127.0.0.2', localPort }), 'error');
+  assert.deepEqual([error.message, error.localAddress, error.localPort],
+    [`connect ECONNREFUSED 127.0.0.1:1 - Local (127.0.0.2:${localPort})`, '127.0.0.2', localPort]);
+});
+
+test('connect takes an array for arguments only if Node has made it', () => {
+  assert.throws(() => new net.Socket().connect([{ port: 1 }, assert.fail]), { code: 'ERR_MISSING_ARGS' });
+});
+
 test('MOD-03: constructors without new', () => {
   assert.ok(net.Server() instanceof net.Server && net.Socket() instanceof net.Socket);
 });

@@ -33,6 +33,12 @@ await failure('a path', http.get({ socketPath: '/nonexistent/socket' }));
 await failure('no name', https.get({ host: `${'a'.repeat(64)}.invalid`, port }));
 await failure('no permission', tls.createServer().listen('/proc/nobody.sock'));
 
+const refused = tls.connect(port, '127.0.0.1');
+refused.on('error', () => {});
+await new Promise((resolve) => {
+  refused.on('close', (hadError) => resolve(console.log('tls closes', hadError)));
+});
+
 console.log('port', trying(() => net.connect(70000)), trying(() => tls.connect({ port: -1 })), trying(() => http.createServer().listen(1e6)));
 console.log('argument', trying(() => net.connect({})), trying(() => new net.Socket({ fd: -1 })));
 

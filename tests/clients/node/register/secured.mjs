@@ -50,6 +50,13 @@ other.destroy();
 const [hadError] = await once(early, 'close');
 console.log('destroyed', hadError);
 
+// Written and ended before there is any TLS: what comes next is answered all the same.
+server.once('secureConnection', (socket) => socket.on('data', (data) => socket.end(`${data} back`)));
+const hasty = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca, allowHalfOpen: true });
+hasty.once('connect', () => hasty.end('there and'));
+console.log('data', String((await once(hasty, 'data'))[0]));
+console.log('hasty', await once(hasty, 'close'));
+
 const distrustful = tls.connect({ port, host: '127.0.0.1', servername: 'localhost' });
 console.log('distrust', (await once(distrustful, 'error'))[0].code);
 server.close();
