@@ -12,7 +12,7 @@ static int64_t now(void)
 
 struct nbc_deadline nbc_deadline_in(int milliseconds)
 {
-    return (struct nbc_deadline){milliseconds < 0 ? -1 : now() + milliseconds};
+    return (struct nbc_deadline){.at = milliseconds < 0 ? -1 : now() + milliseconds};
 }
 
 int nbc_deadline_left(struct nbc_deadline deadline)

@@ -2,10 +2,12 @@
 #ifndef NBC_DEADLINE_H
 #define NBC_DEADLINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct nbc_deadline {
     int64_t at; /* milliseconds of the monotonic clock; below 0: never */
+    bool is_spent; /* it has passed, and what was there then has been seen to */
 };
 
 /* -1: never. */

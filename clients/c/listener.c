@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <string.h>
 
+enum { DEFAULT_BACKLOG = 511 };
+
 struct netbroker_listener {
     const struct netbroker_allocator *allocator;
     struct netbroker_session *session; /* NULL once it is freed */
     struct netbroker_server *server; /* NULL once closed */
     struct netbroker_stream *first, *last; /* not accepted yet */
+    size_t waiting, most_waiting;
     bool half_open;
     bool failed;
     struct netbroker_error error;
@@ -21,11 +24,13 @@ struct netbroker_listener {
 static void on_connection(struct netbroker_server *server, void *context, struct netbroker_socket *socket)
 {
     struct netbroker_listener *listener = context;
-    struct netbroker_stream *stream = nbc_stream_new(listener->session, listener->half_open);
+    bool is_full = listener->waiting >= listener->most_waiting;
+    struct netbroker_stream *stream = is_full ? NULL : nbc_stream_new(listener->session, listener->half_open);
     if (!stream) {
         netbroker_socket_destroy(socket);
         return;
     }
+    listener->waiting++;
     nbc_stream_accept(stream, socket);
     if (listener->last)
         listener->last->next = stream;
@@ -51,7 +56,7 @@ static const struct netbroker_server_events events = {
 
 /* ---- life ---- */
 
-static int turn(struct netbroker_listener *listener, struct nbc_deadline deadline)
+static int turn(struct netbroker_listener *listener, struct nbc_deadline *deadline)
 {
     int result = nbc_wait_until(listener->session, deadline);
     if (result == -ECANCELED) {
@@ -62,17 +67,20 @@ static int turn(struct netbroker_listener *listener, struct nbc_deadline deadlin
 }
 
 static int listen_here(struct netbroker_listener *listener, const struct netbroker_server_options *options,
-                       const struct netbroker_listen_options *where, struct nbc_deadline deadline)
+                       const struct netbroker_listen_options *where, struct nbc_deadline *deadline)
 {
     struct netbroker_server_options filled = options ? *options : (struct netbroker_server_options){0};
     filled.consume_by_hand = filled.pause_on_connect = true;
     listener->half_open = filled.allow_half_open;
+    listener->most_waiting = where->backlog > 0 ? (size_t)where->backlog : DEFAULT_BACKLOG;
     int result = netbroker_create_server(listener->session, &filled, &events, listener, &listener->server);
     if (result == 0)
         result = netbroker_server_listen(listener->server, where);
     while (result == 0 && listener->server && !listener->failed && !netbroker_listener_address(listener))
         result = turn(listener, deadline);
-    return result < 0 ? result : listener->failed || !listener->server ? -EREMOTEIO : 0;
+    if (result == 0 || netbroker_listener_address(listener))
+        return listener->failed || !listener->server ? -EREMOTEIO : 0;
+    return result;
 }
 
 int netbroker_listener_open(struct netbroker_session *session, const struct netbroker_server_options *options,
@@ -85,7 +93,7 @@ int netbroker_listener_open(struct netbroker_session *session, const struct netb
     if (!listener)
         return -ENOMEM;
     *listener = (struct netbroker_listener){.allocator = allocator, .session = session};
-    int result = listen_here(listener, options, where, deadline);
+    int result = listen_here(listener, options, where, &deadline);
     if (result == 0) {
         *ret_listener = listener;
         return 0;
@@ -128,6 +136,7 @@ static struct netbroker_stream *take(struct netbroker_listener *listener)
     if (!listener->first)
         listener->last = NULL;
     stream->next = NULL;
+    listener->waiting--;
     if (stream->socket)
         netbroker_socket_resume(stream->socket);
     return stream;
@@ -139,7 +148,7 @@ int netbroker_listener_accept(struct netbroker_listener *listener, int timeout,
     struct nbc_deadline deadline = nbc_deadline_in(timeout);
     int result = 0;
     while (result == 0 && !listener->first && listener->server && !listener->failed)
-        result = turn(listener, deadline);
+        result = turn(listener, &deadline);
     if (!listener->first)
         return result < 0 ? result : -EREMOTEIO;
     *ret_stream = take(listener);

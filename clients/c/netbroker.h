@@ -171,12 +171,14 @@ void netbroker_explain(const char *path, int error, char *out, size_t size);
 
 /*
  * Ends the session and frees it with all its sockets and servers. Calls nothing
- * back but the release functions of borrowed writes. Bytes not yet flushed are
- * lost; see netbroker_flush(). In a callback it takes effect when the dispatch
- * returns (-ECANCELED then). NULL is allowed.
+ * back but the release functions of borrowed writes, which find everything refused.
+ * Bytes not yet flushed are lost; see netbroker_flush(). In a callback it takes
+ * effect when the dispatch returns (-ECANCELED then); in a release function outside
+ * of one, with the next dispatch, which is due at once. NULL is allowed.
  */
 void netbroker_free(struct netbroker_session *session);
 
+/* What to poll. The session's: it is closed with it. */
 int netbroker_fd(const struct netbroker_session *session);
 
 /* POLLIN, and POLLOUT while bytes wait to be written. */
@@ -198,22 +200,26 @@ int netbroker_timeout(const struct netbroker_session *session);
  */
 int netbroker_dispatch(struct netbroker_session *session);
 
-/* Writes as much as the kernel takes now. 0: all of it; 1: some is left. -EPIPE: the broker is gone. */
+/*
+ * Writes as much as the kernel takes now; calls back nothing but release functions. 0: all of it; 1: some is left (as in a
+ * release function, whose flush goes on by itself). -EPIPE: the broker takes no more, and the next dispatch tells why.
+ */
 int netbroker_flush(struct netbroker_session *session);
 
 /* Flushes, polls for at most `timeout` milliseconds (-1: no limit), dispatches.
- * -ETIMEDOUT when nothing came, -EINTR after a signal. */
+ * -ETIMEDOUT when nothing came, -EINTR after a signal, -EBUSY in a callback, else as netbroker_dispatch(). */
 int netbroker_wait(struct netbroker_session *session, int timeout);
 
 /*
  * Any method of the protocol. `body` is one encoded MessagePack value, copied;
  * NULL for none. `on_reply` is called once, whatever happens, unless the session is freed first.
- * Errors: -ENOMEM, -ENOTCONN (the session is over), -ENOBUFS (too many open requests).
+ * Errors: -ENOMEM, -ENOTCONN (the session is over), -ENOBUFS (too many open requests, or 16 MiB wait for a broker that does
+ * not read).
  */
 int netbroker_call(struct netbroker_session *session, const char *method, uint64_t target, const void *body,
                    size_t body_length, netbroker_reply_fn *on_reply, void *context);
 
-/* The same without an answer; a failure comes as the session's on_error. */
+/* The same without an answer; a failure at the broker comes as the session's on_error. */
 int netbroker_notify(struct netbroker_session *session, const char *method, uint64_t target, const void *body,
                      size_t body_length);
 
@@ -275,7 +281,8 @@ void netbroker_socket_set_events(struct netbroker_socket *socket,
 
 /*
  * Writes all of it or nothing. The first copies; the second borrows the bytes
- * until it calls `release` (perhaps before it returns; never when it fails).
+ * until it calls `release` (perhaps before it returns; never when it fails), which may
+ * call anything but what waits or dispatches.
  * What is more than the broker's window (256 KiB of a socket that its kernel has
  * not taken) waits in the library, up to max_unflushed.
  * 0: taken. 1: taken, and now wait for on_drain before writing more.
@@ -289,10 +296,10 @@ int netbroker_socket_write_borrowed(struct netbroker_socket *socket, const void 
 /* Bytes written that the broker has not yet given to the kernel ("given", not "received by the peer"). */
 uint64_t netbroker_socket_unflushed(const struct netbroker_socket *socket);
 
-/* Ends this side after what was written; the peer reads the end. Again: no effect. */
+/* Ends this side after what was written; the peer reads the end. Again: no effect. -EBUSY (has a channel), -ENOTCONN, -ENOMEM. */
 int netbroker_socket_end(struct netbroker_socket *socket);
 
-/* Closes now; what is unflushed may be lost. on_close follows, on_error does not. */
+/* Closes now; what is unflushed may be lost. on_close follows, on_error does not. Again: no effect. -ENOTCONN, -ENOMEM. */
 int netbroker_socket_destroy(struct netbroker_socket *socket);
 
 /* The same with a TCP reset. -EOPNOTSUPP for a Unix socket. */
@@ -326,17 +333,27 @@ typedef void netbroker_channel_fn(struct netbroker_socket *socket, void *context
 int netbroker_socket_channel(struct netbroker_socket *socket, netbroker_channel_fn *on_channel,
                              void *context);
 
-/* Data that was on its way still comes after a pause: at most the read window. */
+/* No more is read from the peer. Data that was on its way still comes: at most the read window. -EBUSY (has a channel),
+ * -ENOTCONN, -ENOMEM; the same for netbroker_socket_resume(). */
 int netbroker_socket_pause(struct netbroker_socket *socket);
+/* Reading goes on. Of a server with pause_on_connect: begins. */
 int netbroker_socket_resume(struct netbroker_socket *socket);
 
+/*
+ * Options: TCP_NODELAY, and SO_KEEPALIVE with the milliseconds before the first probe (0: the system's). -ENOTCONN or
+ * -ENOMEM; what the broker refuses is told by the session's on_error.
+ */
 int netbroker_socket_set_no_delay(struct netbroker_socket *socket, bool on);
 int netbroker_socket_set_keep_alive(struct netbroker_socket *socket, bool on, uint32_t initial_delay_ms);
-int netbroker_socket_set_timeout(struct netbroker_socket *socket, uint32_t ms); /* 0: off */
+/* Milliseconds without traffic after which on_timeout comes; 0: never. */
+int netbroker_socket_set_timeout(struct netbroker_socket *socket, uint32_t ms);
+/* Whether it counts for the session's on_idle: it does, unless unref'd. -ENOTCONN, -ENOMEM. */
 int netbroker_socket_ref(struct netbroker_socket *socket);
 int netbroker_socket_unref(struct netbroker_socket *socket);
 
+/* Its number in the protocol: the target of netbroker_call() and netbroker_notify(). */
 uint64_t netbroker_socket_id(const struct netbroker_socket *socket);
+/* Whose it is. Shared. */
 struct netbroker_session *netbroker_socket_session(const struct netbroker_socket *socket);
 /* Shares the socket's memory. All empty until on_connect, and for a Unix socket. */
 const struct netbroker_endpoints *netbroker_socket_endpoints(const struct netbroker_socket *socket);
@@ -388,6 +405,11 @@ struct netbroker_listen_options {
 int netbroker_create_server(struct netbroker_session *session, const struct netbroker_server_options *options,
                             const struct netbroker_server_events *events, void *context,
                             struct netbroker_server **ret_server);
+
+/*
+ * Listens. on_listening or on_error follows; also when it listens already (ERR_SERVER_ALREADY_LISTEN, and it goes on).
+ * The options are borrowed for the call. Errors: -ENOMEM, -ENOTCONN, -ENOBUFS.
+ */
 int netbroker_server_listen(struct netbroker_server *server, const struct netbroker_listen_options *options);
 
 /* As netbroker_socket_set_events(). */
@@ -399,6 +421,7 @@ int netbroker_server_close(struct netbroker_server *server);
 
 /* Shares the server's memory; NULL while it does not listen. */
 const struct netbroker_address *netbroker_server_address(const struct netbroker_server *server);
+/* Its number in the protocol, and whose it is. */
 uint64_t netbroker_server_id(const struct netbroker_server *server);
 struct netbroker_session *netbroker_server_session(const struct netbroker_server *server);
 
@@ -416,7 +439,7 @@ struct netbroker_result {
 };
 
 /* Calls and waits. -EREMOTEIO: the broker answered an error. An answer that
- * comes after a timeout is dropped. `ret_result` is always filled in. */
+ * comes after a timeout is dropped. `ret_result` is always filled in; the caller frees it, before the session. */
 int netbroker_call_wait(struct netbroker_session *session, const char *method, uint64_t target,
                         const void *body, size_t body_length, int timeout,
                         struct netbroker_result *ret_result);
@@ -427,11 +450,13 @@ void netbroker_result_free(struct netbroker_result *result);
 int netbroker_stream_connect(struct netbroker_session *session,
                              const struct netbroker_connect_options *options, int timeout,
                              struct netbroker_stream **ret_stream, struct netbroker_error *ret_error);
-/* Waits for a byte. Gives how many were read, 0 at the end of the peer's side,
- * -EREMOTEIO when the connection failed (netbroker_stream_error()). */
+/* Waits for a byte. Gives how many were read (0 also if `size` is), 0 at the end of the peer's side, -EREMOTEIO when the
+ * connection failed or was cut short (netbroker_stream_error()), -ECANCELED when the session was freed. */
 long netbroker_stream_read(struct netbroker_stream *stream, void *buffer, size_t size, int timeout);
-/* Waits until the kernel has all of it. -EREMOTEIO as above, -EPIPE when ended. */
+/* Waits until the kernel has all of it; copies. -EREMOTEIO and -ECANCELED as above, -EPIPE when ended. After -ETIMEDOUT
+ * an unknown part of it is on its way: what else is to be told the peer cannot be built upon that. */
 int netbroker_stream_write(struct netbroker_stream *stream, const void *bytes, size_t length, int timeout);
+/* Ends this side after what was written, without waiting. Again: no effect. -ENOTCONN, -ENOMEM. */
 int netbroker_stream_end(struct netbroker_stream *stream);
 /* Why it failed; an empty code when it did not. Shares the stream's memory. */
 const struct netbroker_error *netbroker_stream_error(const struct netbroker_stream *stream);
@@ -442,7 +467,8 @@ void netbroker_stream_free(struct netbroker_stream *stream);
 
 /*
  * Listens, and waits until it does. Connections wait, unread, until they are
- * accepted; with max_connections no more of them than that. `options` may be NULL.
+ * accepted: as many as `backlog`, others are destroyed; with max_connections no
+ * more of them than that. `options` may be NULL.
  * -EREMOTEIO: `ret_error` (may be NULL) says why, e.g. EADDRINUSE.
  */
 int netbroker_listener_open(struct netbroker_session *session, const struct netbroker_server_options *options,
@@ -501,7 +527,8 @@ int netbroker_skip(struct netbroker_cursor *cursor);
 /* Finds `key` in the map at the cursor; ret_value reads its value. -ENOENT; -EBADMSG when it is no map. */
 int netbroker_find(struct netbroker_cursor map, const char *key, struct netbroker_cursor *ret_value);
 
-/* Appends values. A failed allocation sticks in `failed`; later calls then do nothing. */
+/* Appends values, each with its shortest encoding. A failed allocation sticks in `failed`; later calls then do nothing. All zero is
+ * an empty one; `bytes` are its own until netbroker_packer_free(). */
 struct netbroker_packer {
     unsigned char *bytes;
     size_t length, capacity;
@@ -514,12 +541,14 @@ void netbroker_pack_bool(struct netbroker_packer *packer, bool value);
 void netbroker_pack_uint(struct netbroker_packer *packer, uint64_t value);
 void netbroker_pack_int(struct netbroker_packer *packer, int64_t value);
 void netbroker_pack_double(struct netbroker_packer *packer, double value);
+/* Texts and bytes are copied. */
 void netbroker_pack_str(struct netbroker_packer *packer, const char *text);
 void netbroker_pack_str_n(struct netbroker_packer *packer, const char *bytes, size_t length);
 void netbroker_pack_bin(struct netbroker_packer *packer, const void *bytes, size_t length);
 /* The members follow: `count` values, or `count` pairs of key and value. */
 void netbroker_pack_array(struct netbroker_packer *packer, uint32_t count);
 void netbroker_pack_map(struct netbroker_packer *packer, uint32_t count);
+/* Empty afterwards, and good for more. */
 void netbroker_packer_free(struct netbroker_packer *packer);
 
 #ifdef __cplusplus

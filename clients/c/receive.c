@@ -28,8 +28,7 @@ static bool is_nil(const struct netbroker_cursor *value)
 static int handle_response(struct netbroker_session *session, struct netbroker_cursor frame)
 {
     uint64_t msgid;
-    struct nbc_request request;
-    if (read_uint(&frame, &msgid) < 0 || nbc_requests_close(&session->requests, msgid, &request) < 0)
+    if (read_uint(&frame, &msgid) < 0)
         return -EBADMSG;
     struct netbroker_cursor failure = frame;
     struct netbroker_reply reply = {NULL, NULL, 0};
@@ -45,6 +44,9 @@ static int handle_response(struct netbroker_session *session, struct netbroker_c
     if (netbroker_skip(&frame) < 0)
         return -EBADMSG;
     reply.result_length = (size_t)(frame.at - (const unsigned char *)reply.result);
+    struct nbc_request request; /* open until here: whoever waits is told of an answer that is none, too */
+    if (nbc_requests_close(&session->requests, msgid, &request) < 0)
+        return -EBADMSG;
     request.on_reply(session, &request, &reply);
     return 0;
 }
@@ -226,5 +228,6 @@ int nbc_receive(struct netbroker_session *session)
         return -ECONNRESET;
     session->in_length += (size_t)received;
     session->in_filled = (size_t)received == room;
-    return handle_input(session);
+    result = handle_input(session);
+    return result < 0 ? result : 1;
 }

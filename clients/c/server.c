@@ -103,6 +103,8 @@ int netbroker_create_server(struct netbroker_session *session, const struct netb
     options = options ? options : &defaults;
     if (session->options.without_flow)
         return -EOPNOTSUPP;
+    if (session->failure)
+        return -ENOTCONN;
     struct netbroker_server *server = nbc_allocate(session, sizeof *server);
     if (!server)
         return -ENOMEM;

@@ -22,7 +22,9 @@ enum {
     DEFAULT_READ_WINDOW = 256 << 10,
     DEFAULT_MAX_FRAME = 2 << 20,
     DEFAULT_CONNECT_TIMEOUT = 30000,
+    LEAST_MAX_WRITE = 1 << 10, /* bytes; no broker can be told less */
     OUTBOX_HIGH = 1 << 20, /* bytes for the broker above which nothing is read from it */
+    OUTBOX_FULL = 16 << 20, /* above which no more of the program's own calls are taken */
     /* Larger writes are cut, so that the broker passes on their start while the rest is under way. */
     WRITE_CHUNK = 64 << 10,
 };
@@ -46,6 +48,10 @@ static void accept_welcome(struct netbroker_session *session, const struct nbc_w
     if ((!welcome->has_flow && !session->options.without_flow) ||
         (!welcome->has_channels && session->options.with_channels)) {
         session->failure = -EPROTONOSUPPORT;
+        return;
+    }
+    if (welcome->max_write > 0 && welcome->max_write < LEAST_MAX_WRITE) {
+        session->failure = -EBADMSG;
         return;
     }
     if (welcome->max_write > 0 && welcome->max_write < session->write_chunk)
@@ -128,14 +134,25 @@ static void set_options(struct netbroker_session *session, const struct netbroke
     session->options.name = session->options.version = session->options.group = NULL;
 }
 
-static void free_now(struct netbroker_session *session)
+/* Gives back what was borrowed. Whoever is told may still call anything: all is there, and refused. */
+static void end_writes(struct netbroker_session *session)
 {
+    session->failure = session->failure ? session->failure : -ECANCELED;
+    session->flushing = true;
+    nbc_outbox_discard(&session->outbox);
     for (size_t i = 0; i < session->actors.capacity; i++) {
         struct nbc_actor *actor = session->actors.entries[i].value;
         if (actor && actor->kind == NBC_SOCKET)
             nbc_socket_forget_writes((struct netbroker_socket *)actor);
-        nbc_release(session, actor);
     }
+}
+
+static void free_now(struct netbroker_session *session)
+{
+    end_writes(session);
+    for (size_t i = 0; i < session->actors.capacity; i++)
+        if (session->actors.entries[i].value)
+            nbc_release(session, session->actors.entries[i].value);
     nbc_table_finish(&session->actors);
     nbc_requests_finish(&session->requests);
     nbc_outbox_finish(&session->outbox);
@@ -235,7 +252,7 @@ void netbroker_explain(const char *path, int error, char *out, size_t size)
 
 void netbroker_free(struct netbroker_session *session)
 {
-    if (session && session->dispatching)
+    if (session && nbc_is_busy(session))
         session->free_wanted = true;
     else if (session)
         free_now(session);
@@ -254,7 +271,8 @@ static void explain(struct netbroker_session *session)
         {-ECONNRESET, "ECONNRESET", "the broker closed the connection"},
         {-ECONNABORTED, "ETIMEDOUT", "the broker does not answer; is it one that listens there?"},
         {-EPROTONOSUPPORT, "ERR_NB_NOT_NEGOTIATED",
-         "the broker is older than this library: it lacks flow control"},
+         "the broker is older than this library: it lacks a feature that was asked for"},
+        {-EMSGSIZE, "ERR_NB_FRAME_TOO_BIG", "the broker sent a larger frame than max_frame allows"},
         {-ENOMEM, "ENOMEM", "no memory"},
         {0, "ERR_NB_PROTOCOL", "the broker sent what is no protocol"},
     };
@@ -279,15 +297,16 @@ static void lose(struct netbroker_session *session)
         if (nbc_requests_close(&session->requests, i, &request) == 0 && request.reply)
             request.reply(session, request.context, &reply);
     }
-    for (size_t i = 0; i < session->actors.capacity; i++) {
-        struct nbc_actor *actor = session->actors.entries[i].value;
-        session->actors.entries[i].value = NULL;
+    struct nbc_table lost = session->actors;
+    session->actors = (struct nbc_table){.allocator = lost.allocator};
+    for (size_t i = 0; i < lost.capacity; i++) {
+        struct nbc_actor *actor = lost.entries[i].value;
         if (actor && actor->kind == NBC_SOCKET)
             nbc_socket_lost(actor, &session->error);
         else if (actor)
             nbc_server_lost(actor, &session->error);
     }
-    nbc_table_finish(&session->actors);
+    nbc_table_finish(&lost);
 }
 
 /* ---- running ---- */
@@ -297,13 +316,19 @@ int netbroker_fd(const struct netbroker_session *session)
     return session->fd;
 }
 
+/* Bytes of frames that the kernel has not taken. */
+static size_t waiting(const struct netbroker_session *session)
+{
+    return session->outbox.frames.length - session->outbox.head;
+}
+
 /*
  * A broker that reads no more has its reason in the peers; what it still sends
  * would only make this program write more. It waits there, where it is bounded.
  */
 static bool is_backed_up(const struct netbroker_session *session)
 {
-    return session->outbox.frames.length - session->outbox.head > OUTBOX_HIGH;
+    return waiting(session) > OUTBOX_HIGH;
 }
 
 short netbroker_events(const struct netbroker_session *session)
@@ -315,30 +340,40 @@ short netbroker_events(const struct netbroker_session *session)
 
 int netbroker_timeout(const struct netbroker_session *session)
 {
-    return session->failure ? 0 : nbc_deadline_left(session->welcome_by);
+    bool is_due = session->failure || session->write_broken || session->free_wanted;
+    return is_due ? 0 : nbc_deadline_left(session->welcome_by);
 }
 
 int netbroker_flush(struct netbroker_session *session)
 {
     if (session->failure || session->write_broken)
         return -EPIPE;
+    if (session->flushing)
+        return 1; /* who has called back goes on with it */
+    session->flushing = true;
     int result = nbc_outbox_write(&session->outbox, session->fd);
-    if (result >= 0)
-        return result;
-    /* The broker may have said why before it went: what it sent is still to be read. */
-    session->write_broken = true;
-    nbc_outbox_discard(&session->outbox);
-    return -EPIPE;
+    if (result < 0) {
+        /* The broker may have said why before it went: what it sent is still to be read. */
+        session->write_broken = true;
+        nbc_outbox_discard(&session->outbox);
+    }
+    session->flushing = false;
+    return result < 0 ? -EPIPE : result;
 }
 
 static int dispatch(struct netbroker_session *session)
 {
     if (is_backed_up(session))
         netbroker_flush(session);
-    int result = is_backed_up(session) ? 0 : nbc_receive(session);
+    bool reads = !is_backed_up(session);
+    int result = reads ? nbc_receive(session) : 0;
+    if (result == 0 && reads && session->write_broken)
+        result = -ECONNRESET; /* that was all it had to say */
+    if (result > 0)
+        result = 0;
     if (result == 0)
         result = session->failure;
-    if (result == 0 && netbroker_timeout(session) == 0)
+    if (result == 0 && nbc_deadline_left(session->welcome_by) == 0)
         result = -ECONNABORTED;
     if (result == 0 && !session->free_wanted)
         netbroker_flush(session);
@@ -351,13 +386,14 @@ static int dispatch(struct netbroker_session *session)
 
 int netbroker_dispatch(struct netbroker_session *session)
 {
-    if (session->dispatching)
+    if (nbc_is_busy(session))
         return -EBUSY;
-    if (session->failure)
-        return session->failure;
-    session->dispatching = true;
-    int result = dispatch(session);
-    session->dispatching = false;
+    int result = session->failure;
+    if (!session->failure && !session->free_wanted) {
+        session->dispatching = true;
+        result = dispatch(session);
+        session->dispatching = false;
+    }
     if (!session->free_wanted)
         return result;
     free_now(session);
@@ -405,7 +441,9 @@ int nbc_frame_end(struct nbc_frame *frame)
 static int send_frame(struct nbc_frame *frame, struct netbroker_session *session, const char *method,
                       uint64_t target, const struct netbroker_slice *body, const struct nbc_request *request)
 {
-    int result = nbc_frame_begin(frame, session, method, target, body->bytes ? 2 : 1, request);
+    if (waiting(session) > OUTBOX_FULL)
+        return -ENOBUFS;
+    int result = nbc_frame_begin(frame, session, method, target, body->length > 0 ? 2 : 1, request);
     if (result < 0)
         return result;
     nbc_pack_raw(frame->packer, body->bytes, body->length);
@@ -421,7 +459,9 @@ int netbroker_notify(struct netbroker_session *session, const char *method, uint
 
 int nbc_command(struct nbc_actor *actor, const char *method)
 {
-    return netbroker_notify(actor->session, method, actor->id, NULL, 0);
+    struct nbc_frame frame;
+    int result = nbc_frame_begin(&frame, actor->session, method, actor->id, 1, NULL);
+    return result < 0 ? result : nbc_frame_end(&frame);
 }
 
 static void hand_on_reply(struct netbroker_session *session, const struct nbc_request *request,

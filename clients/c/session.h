@@ -48,7 +48,8 @@ struct netbroker_session {
     struct nbc_deadline welcome_by; /* never, once it has come */
     bool write_broken; /* nothing can be sent; what was sent to us is still read */
     bool dispatching;
-    bool free_wanted;
+    bool flushing; /* releases are called */
+    bool free_wanted; /* when nothing calls back any more */
 };
 
 void *nbc_allocate(struct netbroker_session *session, size_t size); /* zeroed, or NULL */
@@ -84,7 +85,13 @@ int nbc_call(struct netbroker_session *session, const char *method, uint64_t tar
              size_t body_length, netbroker_reply_fn *on_reply, void *context, uint32_t *ret_msgid);
 void nbc_call_forget(struct netbroker_session *session, uint32_t msgid);
 
-/* Reads what there is, once, and calls back. 0 or negative errno. */
+/* Callbacks run: nothing may wait, dispatch or flush. */
+static inline bool nbc_is_busy(const struct netbroker_session *session)
+{
+    return session->dispatching || session->flushing;
+}
+
+/* Reads what there is, once, and calls back. 1: some; 0: there was nothing; or negative errno. */
 int nbc_receive(struct netbroker_session *session);
 
 /* Socket and server sides of events; each gives 0 or -EBADMSG. `body` is empty when the event has none. */
@@ -105,8 +112,11 @@ int nbc_server_on_close(struct nbc_actor *actor, struct netbroker_cursor body);
 void nbc_socket_lost(struct nbc_actor *actor, const struct netbroker_error *error);
 void nbc_server_lost(struct nbc_actor *actor, const struct netbroker_error *error);
 
-/* netbroker_wait() until then; a signal or an empty wake-up is no failure. */
-int nbc_wait_until(struct netbroker_session *session, struct nbc_deadline deadline);
+/*
+ * netbroker_wait() until then; a signal or an empty wake-up is no failure. What is there when the time is over is
+ * dispatched once, however much comes behind it.
+ */
+int nbc_wait_until(struct netbroker_session *session, struct nbc_deadline *deadline);
 
 struct nbc_connection;
 /* What a server's options say for its connections. */

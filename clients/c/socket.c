@@ -110,6 +110,8 @@ int netbroker_create_connection(struct netbroker_session *session,
     struct netbroker_socket *socket;
     if (session->options.without_flow)
         return -EOPNOTSUPP;
+    if (session->failure)
+        return -ENOTCONN;
     int result = add(session, session->next_id, &socket);
     if (result < 0)
         return result;
@@ -167,6 +169,8 @@ int nbc_socket_on_data(struct nbc_actor *actor, struct netbroker_cursor body)
     if (netbroker_read(&body, &value) < 0 || (value.type != NETBROKER_BIN && value.type != NETBROKER_STR))
         return -EBADMSG;
     socket->reading.received += value.slice.length;
+    if (socket->reading.received > socket->reading.limit)
+        return -EBADMSG;
     if (socket->events->on_data && !socket->destroyed)
         socket->events->on_data(socket, socket->context, value.slice.bytes, value.slice.length);
     return socket->reading.is_by_hand ? 0 : nbc_window_consume(socket, value.slice.length);

@@ -5,7 +5,9 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Calls back once; takes `fd`, and closes it when nobody wants it. */
@@ -20,6 +22,15 @@ static void tell(struct netbroker_socket *socket, int fd, const struct netbroker
         close(fd);
 }
 
+/* A stream socket; not blocking from now on, whatever it was. */
+static bool is_usable(int fd)
+{
+    int type = 0, flags = fcntl(fd, F_GETFL);
+    socklen_t length = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM && flags >= 0 &&
+           fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
 static int take(struct netbroker_session *session, const struct netbroker_reply *reply)
 {
     const unsigned char *at = reply->result;
@@ -28,7 +39,20 @@ static int take(struct netbroker_session *session, const struct netbroker_reply 
     if (netbroker_find((struct netbroker_cursor){at, at + reply->result_length}, "fd", &found) < 0 ||
         netbroker_read(&found, &number) < 0 || number.type != NETBROKER_UINT)
         return -EBADMSG;
-    return nbc_descriptors_take(&session->descriptors, number.uint64);
+    int fd = nbc_descriptors_take(&session->descriptors, number.uint64);
+    if (fd < 0 || is_usable(fd))
+        return fd;
+    close(fd);
+    return -EBADMSG;
+}
+
+/* All is as it was, and the end that waited for the answer is made up for. */
+static void refuse(struct netbroker_socket *socket, const struct netbroker_error *error)
+{
+    socket->has_channel = false;
+    if (socket->peer_ended && !socket->half_open)
+        netbroker_socket_end(socket);
+    tell(socket, -1, error);
 }
 
 static void fail(struct netbroker_socket *socket, int fd)
@@ -36,8 +60,8 @@ static void fail(struct netbroker_socket *socket, int fd)
     struct netbroker_error error = {.error_number = fd};
     strcpy(error.code, fd == -EMFILE ? "EMFILE" : "ERR_NB_PROTOCOL");
     strcpy(error.message, fd == -EMFILE ? "the descriptor of the channel found no room in this process"
-                                        : "no descriptor was named");
-    tell(socket, -1, &error);
+                                        : "no stream socket was handed over");
+    refuse(socket, &error);
 }
 
 /* What was written before is the broker's now: nothing more is heard of it. */
@@ -59,7 +83,7 @@ static void on_answer(struct netbroker_session *session, const struct nbc_reques
     if (!socket)
         return;
     if (reply->error)
-        tell(socket, -1, reply->error);
+        refuse(socket, reply->error);
     else if (fd < 0)
         fail(socket, fd);
     else

@@ -65,7 +65,12 @@ static void on_error(struct netbroker_socket *socket, void *context, const struc
 
 static void on_close(struct netbroker_socket *socket, void *context, const struct netbroker_closed *closed)
 {
-    ((struct netbroker_stream *)context)->socket = NULL;
+    static const struct netbroker_error cut_short = {.code = "ERR_SOCKET_CLOSED",
+                                                     .message = "Socket closed before its peer had ended"};
+    struct netbroker_stream *stream = context;
+    stream->socket = NULL;
+    if (!stream->peer_ended && !stream->error.code[0])
+        stream->error = cut_short;
 }
 
 static const struct netbroker_socket_events events = {.on_connect = on_connect,
@@ -90,7 +95,7 @@ void netbroker_stream_free(struct netbroker_stream *stream)
 }
 
 /* A callback of the program may free the session meanwhile, and with it the socket. */
-static int turn(struct netbroker_stream *stream, struct nbc_deadline deadline)
+static int turn(struct netbroker_stream *stream, struct nbc_deadline *deadline)
 {
     int result = nbc_wait_until(stream->session, deadline);
     if (result == -ECANCELED) {
@@ -118,7 +123,7 @@ void nbc_stream_accept(struct netbroker_stream *stream, struct netbroker_socket 
 }
 
 static int connect_stream(struct netbroker_stream *stream, const struct netbroker_connect_options *options,
-                          struct nbc_deadline deadline)
+                          struct nbc_deadline *deadline)
 {
     struct netbroker_connect_options filled = *options;
     filled.consume_by_hand = true;
@@ -136,7 +141,7 @@ int netbroker_stream_connect(struct netbroker_session *session,
     struct netbroker_stream *stream = nbc_stream_new(session, options->allow_half_open);
     if (!stream)
         return -ENOMEM;
-    int result = connect_stream(stream, options, deadline);
+    int result = connect_stream(stream, options, &deadline);
     if (result == 0) {
         *ret_stream = stream;
         return 0;
@@ -149,6 +154,13 @@ int netbroker_stream_connect(struct netbroker_session *session,
 
 /* ---- reading and writing ---- */
 
+/* Without memory it is made up for with the next read. */
+static void give_credit(struct netbroker_stream *stream, size_t length)
+{
+    if (stream->socket)
+        stream->owes_credit = netbroker_socket_consumed(stream->socket, length) == -ENOMEM;
+}
+
 static size_t take(struct netbroker_stream *stream, void *buffer, size_t size)
 {
     size_t kept = stream->inbox_length - stream->inbox_head;
@@ -158,8 +170,7 @@ static size_t take(struct netbroker_stream *stream, void *buffer, size_t size)
     stream->inbox_head += length;
     if (stream->inbox_head == stream->inbox_length)
         stream->inbox_head = stream->inbox_length = 0;
-    if (stream->socket)
-        netbroker_socket_consumed(stream->socket, length);
+    give_credit(stream, length);
     return length;
 }
 
@@ -167,22 +178,30 @@ long netbroker_stream_read(struct netbroker_stream *stream, void *buffer, size_t
 {
     struct nbc_deadline deadline = nbc_deadline_in(timeout);
     int result = 0;
+    if (stream->owes_credit)
+        give_credit(stream, 0);
     while (result == 0 && stream->inbox_head == stream->inbox_length && !stream->peer_ended && stream->socket)
-        result = turn(stream, deadline);
+        result = turn(stream, &deadline);
     if (stream->inbox_head < stream->inbox_length)
         return (long)take(stream, buffer, size);
     if (stream->error.code[0])
         return -EREMOTEIO;
-    return stream->peer_ended || !stream->socket ? 0 : result;
+    if (stream->peer_ended)
+        return 0;
+    return stream->session ? result : -ECANCELED;
 }
 
 /* Waits until no more than `most` bytes are unflushed. */
-static int drain(struct netbroker_stream *stream, uint64_t most, struct nbc_deadline deadline)
+static int drain(struct netbroker_stream *stream, uint64_t most, struct nbc_deadline *deadline)
 {
     int result = 0;
     while (result == 0 && stream->socket && netbroker_socket_unflushed(stream->socket) > most)
         result = turn(stream, deadline);
-    return stream->socket ? result : -EREMOTEIO;
+    if (!stream->session)
+        return -ECANCELED;
+    if (!stream->socket)
+        return stream->error.code[0] ? -EREMOTEIO : -EPIPE;
+    return netbroker_socket_unflushed(stream->socket) > most ? result : 0;
 }
 
 int netbroker_stream_write(struct netbroker_stream *stream, const void *bytes, size_t length, int timeout)
@@ -190,14 +209,14 @@ int netbroker_stream_write(struct netbroker_stream *stream, const void *bytes, s
     struct nbc_deadline deadline = nbc_deadline_in(timeout);
     for (size_t at = 0; at < length;) {
         size_t step = length - at < WRITE_STEP ? length - at : WRITE_STEP;
-        int result = drain(stream, WRITE_STEP, deadline);
+        int result = drain(stream, WRITE_STEP, &deadline);
         if (result == 0)
             result = netbroker_socket_write(stream->socket, (const char *)bytes + at, step);
         if (result < 0)
             return result;
         at += step;
     }
-    return drain(stream, 0, deadline);
+    return drain(stream, 0, &deadline);
 }
 
 int netbroker_stream_end(struct netbroker_stream *stream)

@@ -15,6 +15,7 @@ struct netbroker_stream {
     bool connected;
     bool peer_ended;
     bool ended; /* by us */
+    bool owes_credit; /* for what was read */
     struct netbroker_error error;
 };
 

@@ -7,9 +7,9 @@
 
 int netbroker_wait(struct netbroker_session *session, int timeout)
 {
-    if (session->dispatching)
+    if (nbc_is_busy(session))
         return -EBUSY;
-    if (session->failure)
+    if (session->failure && !session->free_wanted)
         return session->failure;
     netbroker_flush(session);
     struct pollfd ready = {.fd = session->fd, .events = netbroker_events(session)};
@@ -22,9 +22,13 @@ int netbroker_wait(struct netbroker_session *session, int timeout)
     return count == 0 && !is_due ? -ETIMEDOUT : netbroker_dispatch(session);
 }
 
-int nbc_wait_until(struct netbroker_session *session, struct nbc_deadline deadline)
+int nbc_wait_until(struct netbroker_session *session, struct nbc_deadline *deadline)
 {
-    int result = netbroker_wait(session, nbc_deadline_left(deadline));
+    int left = nbc_deadline_left(*deadline);
+    if (deadline->is_spent)
+        return -ETIMEDOUT;
+    deadline->is_spent = left == 0;
+    int result = netbroker_wait(session, left);
     return result == -EINTR ? 0 : result;
 }
 
@@ -63,16 +67,17 @@ int netbroker_call_wait(struct netbroker_session *session, const char *method, u
     struct waiter waiter = {ret_result, 1};
     uint32_t msgid;
     *ret_result = (struct netbroker_result){.session = session};
-    if (session->dispatching)
+    if (nbc_is_busy(session))
         return -EBUSY;
     int result = nbc_call(session, method, target, body, body_length, on_reply, &waiter, &msgid);
+    bool is_called = result == 0;
     while (result == 0 && waiter.status == 1)
-        result = nbc_wait_until(session, deadline);
+        result = nbc_wait_until(session, &deadline);
     if (result == -ECANCELED)
         return result;
     if (waiter.status != 1)
         return result < 0 ? result : waiter.status;
-    if (result == -ETIMEDOUT)
+    if (is_called)
         nbc_call_forget(session, msgid);
     return result;
 }

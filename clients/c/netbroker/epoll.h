@@ -5,7 +5,7 @@
  *     netbroker_epoll_add(&watch, epoll, session);
  *     while (result == 0) {
  *         int count = epoll_wait(epoll, events, MAX, netbroker_epoll_prepare(&watch, -1));
- *         bool ready = count == 0;
+ *         bool ready = count == 0 || netbroker_timeout(session) == 0;
  *         for (int i = 0; i < count; i++)
  *             ready |= events[i].data.ptr == &watch;
  *         result = ready ? netbroker_epoll_dispatch(&watch) : 0;
@@ -82,9 +82,9 @@ static inline int netbroker_epoll_prepare(struct netbroker_epoll *watch, int tim
 }
 
 /*
- * When there was an event for the watch, or none at all. As
- * netbroker_dispatch(): once it fails, the session is over and no longer in
- * epoll; after -ECANCELED it is freed.
+ * When there was an event for the watch, or none at all, or the session's time
+ * has come. As netbroker_dispatch(): once it fails, save with -EBUSY, the session
+ * is over and no longer in epoll; after -ECANCELED it is freed.
  */
 static inline int netbroker_epoll_dispatch(struct netbroker_epoll *watch)
 {
@@ -93,7 +93,7 @@ static inline int netbroker_epoll_dispatch(struct netbroker_epoll *watch)
     int result = netbroker_dispatch(watch->session);
     if (result == -ECANCELED)
         watch->epoll = -1; /* freed, and with its descriptor gone from epoll */
-    else if (result < 0)
+    else if (result < 0 && result != -EBUSY)
         netbroker_epoll_remove(watch);
     return result;
 }

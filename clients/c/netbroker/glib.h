@@ -63,7 +63,7 @@ static inline gboolean netbroker_glib_dispatch(GSource *source, GSourceFunc call
 {
     struct netbroker_glib_source *watch = (struct netbroker_glib_source *)source;
     int result = netbroker_dispatch(watch->session);
-    if (result == 0)
+    if (result == 0 || result == -EBUSY)
         return G_SOURCE_CONTINUE;
     netbroker_glib_end_fn *on_end = (netbroker_glib_end_fn *)(void (*)(void))callback;
     if (on_end)

@@ -48,25 +48,18 @@ static inline void netbroker_uv_stop(struct netbroker_uv *watch)
     uv_timer_stop(&watch->timer);
 }
 
-/* Internal. */
-static inline void netbroker_uv_dispatch(struct netbroker_uv *watch)
+/* Internal. Whether it goes on. A callback that runs the loop comes back here: -EBUSY, and there is another turn. */
+static inline int netbroker_uv_dispatch(struct netbroker_uv *watch)
 {
     int result = netbroker_dispatch(watch->session);
-    if (result == 0 || uv_is_closing((uv_handle_t *)&watch->poll))
-        return;
+    if (uv_is_closing((uv_handle_t *)&watch->poll))
+        return 0;
+    if (result == 0 || result == -EBUSY)
+        return 1;
     netbroker_uv_stop(watch);
     if (watch->on_end)
         watch->on_end(watch, watch->context, result);
-}
-
-/* Internal. With an error libuv has stopped the poll, although there may be more to read: it starts again. */
-static inline void netbroker_uv_on_poll(uv_poll_t *poll, int status, int events)
-{
-    struct netbroker_uv *watch = (struct netbroker_uv *)poll->data;
-    (void)events;
-    if (status < 0)
-        watch->events = 0;
-    netbroker_uv_dispatch(watch);
+    return 0;
 }
 
 /* Internal. */
@@ -80,6 +73,18 @@ static inline int netbroker_uv_wanted(struct netbroker_session *session)
 {
     short events = netbroker_events(session);
     return (events & POLLIN ? UV_READABLE : 0) | (events & POLLOUT ? UV_WRITABLE : 0);
+}
+
+/* Internal. With an error libuv has stopped the poll, which may have been what kept the loop, and there may be more to
+ * read: it starts again. */
+static inline void netbroker_uv_on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct netbroker_uv *watch = (struct netbroker_uv *)poll->data;
+    (void)events;
+    if (!netbroker_uv_dispatch(watch) || status >= 0)
+        return;
+    watch->events = netbroker_uv_wanted(watch->session);
+    uv_poll_start(poll, watch->events, netbroker_uv_on_poll);
 }
 
 /* Internal. */
@@ -130,10 +135,13 @@ static inline void netbroker_uv_on_handle_closed(uv_handle_t *handle)
         watch->on_closed(watch);
 }
 
-/* Leaves the loop, also after on_end; the session may be freed then. `on_closed` (may be NULL) gives the watch back. */
+/* Leaves the loop, also after on_end; the session may be freed then. `on_closed` (may be NULL) gives the watch back.
+ * Again: no effect. */
 static inline void netbroker_uv_close(struct netbroker_uv *watch,
                                       void (*on_closed)(struct netbroker_uv *watch))
 {
+    if (uv_is_closing((uv_handle_t *)&watch->poll))
+        return;
     watch->on_closed = on_closed;
     netbroker_uv_stop(watch);
     uv_close((uv_handle_t *)&watch->poll, netbroker_uv_on_handle_closed);

@@ -54,6 +54,7 @@ static int turn(void *opened, int timeout)
         uv_timer_start(&loop->limit, on_limit, (uint64_t)timeout, 0);
     uv_run(&loop->uv, UV_RUN_ONCE);
     uv_timer_stop(&loop->limit);
+    ck_assert_msg(loop->end != 0 || uv_loop_alive(&loop->uv), "the loop would have ended before the session");
     return loop->end != before ? loop->end : loop->has_passed ? -ETIMEDOUT : 0;
 }
 

@@ -93,6 +93,32 @@ START_TEST(a_broker_that_is_silent_is_given_up)
 }
 END_TEST
 
+/* It leaves more than one buffer behind, and bytes of ours unread: the descriptor is in error from then on. */
+START_TEST(all_that_a_dead_broker_has_said_is_read)
+{
+    static const char some[] = "\x93\x02\xa4some\x91\x00", last[] =
+                                                               "\x93\x02\xafsession.closing\x92\x00\x81\xa8"
+                                                               "deadline\x07";
+    enum { EACH = sizeof some - 1, MANY = 15000 };
+    static char said[MANY * EACH];
+    struct paired paired;
+    int result;
+    for (size_t i = 0; i < MANY; i++)
+        memcpy(said + i * EACH, some, EACH);
+    paired_open(&paired, 0);
+    ck_assert_int_eq(netbroker_flush(paired.session), 0);
+    ck_assert_int_eq(send(paired.broker, said, sizeof said, MSG_DONTWAIT), sizeof said);
+    ck_assert_int_eq(send(paired.broker, last, sizeof last - 1, MSG_DONTWAIT), sizeof last - 1);
+    close(paired.broker);
+    while ((result = paired.kind->turn(paired.loop, DEADLINE_MS)) == 0) {
+    }
+    ck_assert_int_eq(result, -ECONNRESET);
+    expect_record(&paired.record, "closing 7; session fatal ECONNRESET");
+    paired.broker = -1;
+    paired_close(&paired, false);
+}
+END_TEST
+
 START_TEST(what_is_over_before_the_loop_begins_is_told_in_it)
 {
     struct paired paired;
@@ -372,6 +398,7 @@ int main(void)
     const TTest *const tests[] = {an_idle_session_takes_no_turns,
                                   a_broker_that_does_not_read_is_waited_for,
                                   a_broker_that_is_silent_is_given_up,
+                                  all_that_a_dead_broker_has_said_is_read,
                                   what_is_over_before_the_loop_begins_is_told_in_it,
                                   a_callback_may_free_the_session,
                                   a_broker_killed_under_load_ends_every_socket_with_an_error,
