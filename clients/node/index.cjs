@@ -1,6 +1,6 @@
 'use strict';
 
-const { BlockList, SocketAddress, isIP, isIPv4, isIPv6 } = require('node:net');
+const { BlockList, SocketAddress, _normalizeArgs, isIP, isIPv4, isIPv6 } = require('node:net');
 const defaults = require('./lib/defaults.cjs');
 const { Socket, connect } = require('./lib/socket.cjs');
 const { Server, createServer } = require('./lib/server.cjs');
@@ -11,6 +11,7 @@ module.exports = {
   Socket,
   SocketAddress,
   Stream: Socket,
+  _normalizeArgs,
   connect,
   createConnection: connect,
   createServer,

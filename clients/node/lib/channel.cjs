@@ -4,6 +4,7 @@
 // how the connection ended: that is passed on once the stream has ended, so that it comes behind all bytes.
 
 const net = require('node:net');
+const { setImmediate } = require('node:timers');
 const { Connection } = require('./connection.cjs');
 const { Decoder } = require('./decode.cjs');
 const { Encoder } = require('./encode.cjs');
@@ -22,9 +23,11 @@ class ChannelConnection extends Connection {
   #mayFlow = false; // from the beginning until the stream has ended, or could not be had
   #news = []; // [name, body]: of the end, and not told
   #peerEnded = false; // and that was told
+  #left = 0; // bytes that the kernel had not taken when it was last asked
 
   _event(name, body) {
-    if (NEWS_OF_THE_END.has(name) && (this.#mayFlow || this.#news.length > 0))
+    const isLate = name === 'socket.error' && this._write; // for who writes it is not
+    if (NEWS_OF_THE_END.has(name) && (this.#mayFlow || this.#news.length > 0) && !isLate)
       this.#news.push([name, body]);
     else
       super._event(name, body);
@@ -48,9 +51,12 @@ class ChannelConnection extends Connection {
       return this.#fail(error);
     if (stream)
       this.#flow(stream, rest);
-    this.runInAsyncScope(done);
-    if (!stream)
-      this.#ended();
+    try {
+      this.runInAsyncScope(done);
+    } finally {
+      if (!stream)
+        this.#ended();
+    }
   }
 
   #fail(error) {
@@ -84,9 +90,12 @@ class ChannelConnection extends Connection {
       return;
     const [name, body] = this.#news[0];
     this.#peerEnded ||= name === 'socket.end';
-    this.runInAsyncScope(super._event, this, name, body);
-    this.#news.shift();
-    setImmediate(() => this.#tellNews());
+    try {
+      this.runInAsyncScope(super._event, this, name, body);
+    } finally {
+      this.#news.shift();
+      setImmediate(() => this.#tellNews());
+    }
   }
 
   // ---- what the program asks for ----
@@ -109,9 +118,17 @@ class ChannelConnection extends Connection {
       this.#stream.write(chunk);
     this.#stream.write(last, (error) => {
       if (!error && this._write === write)
-        this.runInAsyncScope(this.#written, this);
+        this.#written();
     });
     this.#stream.uncork();
+    this.#left = this.#stream._handle?.writeQueueSize ?? 0;
+  }
+
+  movedOn() {
+    const left = this.#stream?._handle?.writeQueueSize ?? 0;
+    const hasMoved = this.#left > 0 && left !== this.#left;
+    this.#left = left;
+    return hasMoved;
   }
 
   #written() {

@@ -12,10 +12,10 @@
 //   _released()      the broker has let go of it
 
 const { AsyncResource } = require('node:async_hooks');
-const { fromMap } = require('./errors.cjs');
+const { setImmediate } = require('node:timers'); // what programs put in its place for their tests is not meant for us
+const { brokenPipe, fromMap } = require('./errors.cjs');
 
 const END = Symbol('end');
-const brokenPipe = () => Object.assign(new Error('write EPIPE'), { errno: -32, code: 'EPIPE', syscall: 'write' });
 
 class Connection extends AsyncResource {
   #incoming = []; // data, END or an Error that came while nobody reads
@@ -50,7 +50,7 @@ class Connection extends AsyncResource {
     this.#update();
     this.session.request('net.createConnection', this.id, options, (error) => {
       if (error && !this._over)
-        this._fail(error, true);
+        this.runInAsyncScope(this._fail, this, error, true);
     });
   }
 
@@ -66,8 +66,11 @@ class Connection extends AsyncResource {
     this.#update();
     this._begin(() => {
       this.#beginning = false;
-      done();
-      this.#update();
+      try {
+        done();
+      } finally {
+        this.#update();
+      }
     });
   }
 
@@ -143,7 +146,7 @@ class Connection extends AsyncResource {
       this.owner?.onFailed(error);
     }
     if (over)
-      this.#settle();
+      setImmediate(() => this.#settle()); // behind the error that the stream tells in the next tick
   }
 
   #closed() {
@@ -193,11 +196,13 @@ class Connection extends AsyncResource {
     this.#incoming.push(item);
   }
 
-  // What was delivered and not taken; it comes when the program reads again.
+  // What was delivered and not taken; it comes another time, if the program reads then.
   putBack(data) {
     this.bytesRead -= data.length;
-    if (data.length > 0)
+    if (data.length > 0) {
       this.#incoming.unshift(data);
+      this.#drainLater();
+    }
   }
 
   #drainLater() {
@@ -206,10 +211,13 @@ class Connection extends AsyncResource {
     this.#draining = true;
     setImmediate(() => {
       this.#draining = false;
-      if (this.reading && this.#incoming.length > 0)
-        this.runInAsyncScope(this.#deliver, this, this.#incoming.shift());
-      if (this.reading)
-        this.#drainLater();
+      try {
+        if (this.reading && this.#incoming.length > 0)
+          this.runInAsyncScope(this.#deliver, this, this.#incoming.shift());
+      } finally {
+        if (this.reading)
+          this.#drainLater();
+      }
     });
   }
 
@@ -220,8 +228,18 @@ class Connection extends AsyncResource {
     } else if (item instanceof Error) {
       this.owner?.onFailed(item);
     } else {
-      this.bytesRead += item.length;
-      if (this.owner?.onData(item) === false)
+      this.#deliverData(item);
+    }
+  }
+
+  // A listener that throws has had its data, and what comes next is for whoever catches that.
+  #deliverData(data) {
+    let wantsMore;
+    this.bytesRead += data.length;
+    try {
+      wantsMore = this.owner?.onData(data);
+    } finally {
+      if (wantsMore === false)
         this.readStop();
       if (this.reading)
         this._wantsMore();
@@ -229,6 +247,11 @@ class Connection extends AsyncResource {
   }
 
   // ---- writing ----
+
+  // Whether some of a write has gone on its way since this was asked last, though not all.
+  movedOn() {
+    return false;
+  }
 
   // The callback comes once all of it is on its way, at once if it can, as with a kernel's buffer. One at a time.
   write(chunks, callback) {
@@ -239,6 +262,8 @@ class Connection extends AsyncResource {
       return void setImmediate(callback, held ?? brokenPipe());
     this._write = { chunks, callback };
     this.pump();
+    if (this._write)
+      this._write.callback = AsyncResource.bind(callback); // later, and still for who wrote
     this.#update();
   }
 
@@ -253,14 +278,13 @@ class Connection extends AsyncResource {
   shutdown(callback) {
     if (this._over)
       return callback();
-    this.#shutdown = callback;
+    this.#shutdown = AsyncResource.bind(callback);
     this.#update();
     this._sendEnd(() => {
       const done = this.#shutdown;
       this.#shutdown = null;
       this.#update();
-      if (done)
-        this.runInAsyncScope(done);
+      done?.();
     });
   }
 

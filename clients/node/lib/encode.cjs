@@ -23,15 +23,23 @@ class Encoder {
     return chunks;
   }
 
-  // The whole value, or nothing of it if that throws: where the stack ends, or when C++ calls with an exception pending.
-  frame(values) {
+  // The whole value; or nothing of it, if it has more bytes than that (false), or if that throws: where the stack ends, or
+  // when C++ calls with an exception pending.
+  frame(values, most) {
     const [page, start, at, count, { borrows }] = [this.#page, this.#start, this.#at, this.#chunks.length, this];
+    let isWhole = false;
     try {
       this.value(values);
-    } catch (error) {
-      [this.#page, this.#start, this.#at, this.#chunks.length, this.borrows] = [page, start, at, count, borrows];
-      throw error;
+      isWhole = this.#page === page && this.#chunks.length === count || this.#sizeFrom(count) - (at - start) <= most;
+    } finally {
+      if (!isWhole)
+        [this.#page, this.#start, this.#at, this.#chunks.length, this.borrows] = [page, start, at, count, borrows];
     }
+    return isWhole;
+  }
+
+  #sizeFrom(count) {
+    return this.#chunks.slice(count).reduce((size, chunk) => size + chunk.length, this.#at - this.#start);
   }
 
   // Nobody uses any more what was taken.

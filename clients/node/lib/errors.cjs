@@ -38,4 +38,14 @@ const lost = (why) => Object.assign(new Error(`The connection to the broker has 
   errno: -104, code: 'ECONNRESET', syscall: 'read',
 });
 
-module.exports = { coded, fromMap, lost, socketClosed, unreachable };
+// What the kernel would have said.
+const ofSystem = (code, errno, syscall, where, fields) =>
+  Object.assign(new Error(`${syscall} ${code}${where}`), { errno, code, syscall, ...fields });
+const already = ({ path, host = 'localhost', port }) => ofSystem('EALREADY', -114, 'connect', ` ${path ?? `${host}:${port}`}`,
+  path === undefined ? { address: host, port } : { address: path });
+const brokenPipe = () => ofSystem('EPIPE', -32, 'write', '');
+const noRoom = () => ofSystem('ENOBUFS', -105, 'read', '');
+
+const tooLarge = () => coded(Error, 'ERR_NB_FRAME_TOO_BIG', 'This is more than the broker takes in one frame');
+
+module.exports = { already, brokenPipe, coded, fromMap, lost, noRoom, socketClosed, tooLarge, unreachable };

@@ -4,7 +4,9 @@
 // which connects.
 
 const net = require('node:net');
-const { coded } = require('./errors.cjs');
+const { already, coded } = require('./errors.cjs');
+
+const MOST_ADDRESSES = 256; // of one name that are tried
 
 const results = new WeakMap(); // connection -> body of socket.lookupResult
 
@@ -12,10 +14,14 @@ function startLookup(socket, connection, options, wanted) {
   const { family, hints } = wanted;
   const all = family !== 4 && family !== 6 && !wanted.localAddress && wanted.autoSelectFamily;
   const query = { family, hints, ...(all && { all }) };
+  let isAnswered = false;
   options.lookup(wanted.host, query, (error, address, family) => {
-    const found = Array.isArray(address) ? address : [{ address, family }];
+    const found = Array.isArray(address) ? address.slice(0, MOST_ADDRESSES) : [{ address, family }];
     if (!socket.connecting)
       return;
+    if (isAnswered)
+      return void socket.destroy(already(options));
+    isAnswered = true;
     const wrong = error ?? invalid(found, options);
     if (!wrong) {
       results.set(connection, { addresses: found.map(({ address, family }) => ({ address, family })) });

@@ -2,7 +2,7 @@
 
 // net.Server over a server of the broker's. Node's own class is below it: it takes arguments and counts connections.
 
-const { channel } = require('node:diagnostics_channel');
+const { channel, tracingChannel } = require('node:diagnostics_channel');
 const net = require('node:net');
 const { share } = require('./block-list.cjs');
 const { Listener } = require('./listener.cjs');
@@ -14,6 +14,7 @@ const worker = require('./worker.cjs');
 const NativeServer = net.Server;
 const native = NativeServer.prototype;
 const serverSocketChannel = channel('net.server.socket');
+const listenChannels = tracingChannel?.('net.server.listen'); // Node tells of the start
 const kBlockList = Symbol('blockList');
 const kListen = Symbol('listen');
 
@@ -75,10 +76,10 @@ function listenOn(server, args) {
 }
 
 function wanted(options, address, port, backlog) {
-  const common = { backlog: backlog || undefined, exclusive: options.exclusive || undefined };
+  const common = { backlog: (backlog | 0) || undefined, exclusive: options.exclusive || undefined };
   if (port === -1)
     return { ...common, path: resolve(address), readableAll: options.readableAll, writableAll: options.writableAll };
-  return { ...common, port, host: address ?? undefined, ipv6Only: options.ipv6Only };
+  return { ...common, port, host: address ?? undefined, ipv6Only: options.ipv6Only === true || undefined };
 }
 
 function begin(server, address, port, where) {
@@ -90,8 +91,10 @@ function begin(server, address, port, where) {
     server._connectionKey = connectionKey(address, port, listener.address);
   } catch (error) {
     const named = where.path ? inTheirWords(error, address) : error;
+    listenChannels?.error.publish({ server, error: named });
     return process.nextTick(() => server.emit('error', named));
   }
+  listenChannels?.asyncEnd.publish({ server });
   if (server._unref)
     server.unref();
   process.nextTick(tellListening, server);

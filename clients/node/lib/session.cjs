@@ -3,8 +3,9 @@
 // The one connection of a process, or of a worker thread, to the broker. All sockets and servers share it; it keeps the
 // process alive only as long as one of them does. When it is lost, the next actor opens a new one.
 
-const fs = require('node:fs');
+const { readSync, writevSync } = require('node:fs'); // these, whatever a program's tests put in their place later
 const net = require('node:net');
+const { setImmediate, setTimeout } = require('node:timers');
 const { Decoder } = require('./decode.cjs');
 const { Encoder } = require('./encode.cjs');
 const errors = require('./errors.cjs');
@@ -20,8 +21,10 @@ const READ_SIZE = 256 * 1024;
 const ANSWER_DEADLINE = 30_000; // ms, where a program waits in the same tick
 const EXIT_DEADLINE = 5000; // ms, in which the broker must have taken what a program said that exits
 const NAP = 1; // ms, between looks at a socket that is not ready
+const MAX_FRAME = 1 << 20; // bytes, as long as the broker has not said
 const REQUEST = 0, RESPONSE = 1;
 
+const { now } = Date;
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
 class Session {
@@ -39,6 +42,7 @@ class Session {
   #holds = 0;
   #reason = null; // of a fatal session.error
   open = true;
+  isExiting = false;
   limits = null; // once the broker has answered
   unflushed = 0; // bytes written by all sockets that no kernel has yet
   stuck = new Set(); // sockets that wait for unflushed to fall
@@ -113,25 +117,30 @@ class Session {
   }
 
   notify(method, target, ...rest) {
-    this.#send([2, method, [target, ...rest]]);
+    if (!this.#send([2, method, [target, ...rest]]) && this.open)
+      setImmediate(() => this.#actors.get(target)?.event('session.error', errors.tooLarge()));
   }
 
   // The callback gets (error, result), never in this tick.
   request(method, target, body, callback) {
     const id = this.#nextMessage();
     this.#pending.set(id, callback);
-    this.#send([REQUEST, id, method, [target, body]]);
+    if (!this.#send([REQUEST, id, method, [target, body]]))
+      setImmediate(() => this.#answer(id, this.failure ?? errors.tooLarge()));
     return id;
   }
 
   // Answers in this tick; throws the error. What else comes meanwhile is told later.
   requestSync(method, target, body) {
     let answer;
-    const id = this.request(method, target, body, (error, result) => { answer = { error, result }; });
-    const end = Date.now() + ANSWER_DEADLINE;
+    const id = this.#nextMessage();
+    this.#pending.set(id, (error, result) => { answer = { error, result }; });
+    if (!this.#send([REQUEST, id, method, [target, body]]))
+      this.#answer(id, this.failure ?? errors.tooLarge());
+    const end = now() + ANSWER_DEADLINE;
     while (!answer) {
       this.#lookAtSocket(id);
-      if (!answer && Date.now() > end)
+      if (!answer && now() > end)
         this.#end(new Error(`no answer to ${method}`));
     }
     if (answer.error)
@@ -157,17 +166,19 @@ class Session {
 
   // ---- out ----
 
+  // False: it is not on its way, and cannot be.
   #send(frame) {
-    if (!this.open) {
-      if (frame[0] === REQUEST)
-        setImmediate(() => this.#answer(frame[1], this.failure));
-      return;
-    }
-    this.#encoder.frame(frame);
-    if (this.#encoder.borrows)
+    if (!this.open)
+      return false;
+    if (!this.#encoder.frame(frame, this.limits?.maxFrame ?? MAX_FRAME))
+      return false;
+    if (this.isExiting)
+      this.flushSync();
+    else if (this.#encoder.borrows)
       this.flush();
     else
       this.#flushLater(setImmediate);
+    return true;
   }
 
   // Gives the kernel what it takes; goes on by itself with a copy of the rest.
@@ -184,27 +195,29 @@ class Session {
 
   // Waits until the kernel has everything, though not for ever.
   flushSync() {
-    const end = Date.now() + EXIT_DEADLINE;
+    const end = now() + EXIT_DEADLINE;
     do
       this.flush();
-    while (this.open && this.#unsent.length > 0 && Date.now() < end && Atomics.wait(nap, 0, 0, NAP));
+    while (this.open && this.#unsent.length > 0 && now() < end && Atomics.wait(nap, 0, 0, NAP));
   }
 
   #flushLater(timer, delay) {
     if (this.#flushing)
       return;
     this.#flushing = true;
-    timer(() => {
+    const timing = timer(() => {
       this.#flushing = false;
       this.flush();
     }, delay);
+    if (timer === setTimeout)
+      timing.unref();
   }
 
   // Whether nothing is left.
   #writeAll() {
     try {
       while (this.#unsent.length > 0)
-        this.#sent(fs.writevSync(this.#descriptor(), this.#unsent.slice(0, MAX_BUFFERS)));
+        this.#sent(writevSync(this.#descriptor(), this.#unsent.slice(0, MAX_BUFFERS)));
     } catch (error) {
       if (error.code === 'EAGAIN')
         return false;
@@ -232,7 +245,7 @@ class Session {
   #lookAtSocket(awaited) {
     this.flush();
     try {
-      const count = fs.readSync(this.#descriptor(), this.#input, 0, READ_SIZE, null);
+      const count = readSync(this.#descriptor(), this.#input, 0, READ_SIZE, null);
       if (count === 0)
         this.#end(null);
       else
@@ -359,6 +372,12 @@ function session() {
   return current;
 }
 
-process.on('exit', () => current?.flushSync());
+// What listeners that come later say goes out at once.
+process.on('exit', () => {
+  if (current) {
+    current.flushSync();
+    current.isExiting = true;
+  }
+});
 
 module.exports = { session };

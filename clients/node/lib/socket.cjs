@@ -5,6 +5,7 @@
 
 const { channel } = require('node:diagnostics_channel');
 const net = require('node:net');
+const { clearTimeout, setImmediate } = require('node:timers');
 const { share } = require('./block-list.cjs');
 const { Connection } = require('./connection.cjs');
 const { connectOptions, normalize } = require('./connect-options.cjs');
@@ -81,8 +82,9 @@ const methods = {
       throw errors.coded(TypeError, 'ERR_MISSING_ARGS', 'The "options" or "port" or "path" argument must be specified');
     if (this.write !== Socket.prototype.write)
       this.write = Socket.prototype.write;
-    if (this.destroyed || !this[kConnection])
-      open(this, isPath ? 'pipe' : 'tcp');
+    if (this[kConnection] && !this.destroyed)
+      return connectAgain(this, options);
+    open(this, isPath ? 'pipe' : 'tcp');
     this._unrefTimer();
     this.connecting = true;
     start(this, options);
@@ -141,7 +143,9 @@ const methods = {
   },
 
   _onTimeout() {
-    if (!this.destroyed)
+    if (this[kConnection]?.movedOn())
+      this._unrefTimer();
+    else if (!this.destroyed)
       native._onTimeout.call(this);
   },
 
@@ -286,6 +290,16 @@ function open(socket, kind) {
   attach(socket, makeConnection(current, current.newId(), kind));
 }
 
+// What the kernel makes of it: a connection under way fails, one that is there is told once more.
+function connectAgain(socket, options) {
+  if (socket.connecting)
+    return socket.destroy(errors.already(options));
+  connectOptions(options, socket[kOptions]); // throws what is wrong with them
+  socket.connecting = true;
+  setImmediate(() => socket.onConnected());
+  return socket;
+}
+
 function start(socket, options) {
   const connection = socket[kConnection];
   try {
@@ -341,21 +355,19 @@ function attempt(socket, name, { address, port, family, error }) {
   socket.emit(name, address, port, family, ...more);
 }
 
-// Fills the program's own buffer, as often as it takes and is wanted; the rest is read another time.
+// Fills the program's own buffer; the rest is read another time.
 function fill(socket, data) {
   const onread = socket[kOnread];
   const connection = socket[kConnection];
-  for (let at = 0; at < data.length && !socket.destroyed;) {
-    const part = data.subarray(at, at + onread.buffer.length);
-    onread.buffer.set(part);
-    at += part.length;
-    const wantsMore = onread.callback.call(socket, part.length, onread.buffer);
+  const part = data.subarray(0, onread.buffer.length);
+  connection.putBack(data.subarray(part.length));
+  if (part.length === 0)
+    return socket.destroy(errors.noRoom());
+  onread.buffer.set(part);
+  const wantsMore = onread.callback.call(socket, part.length, onread.buffer);
+  if (!socket.destroyed)
     makeBuffer(onread);
-    if (wantsMore === false)
-      connection.readStop();
-    if (!connection.reading)
-      return connection.putBack(data.subarray(at));
-  }
+  return wantsMore;
 }
 
 const nativeGetter = (name) => Object.getOwnPropertyDescriptor(native, name).get;

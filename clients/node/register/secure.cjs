@@ -63,14 +63,28 @@ function normalize(args, normalizeArgs) {
   return [{ ...options, ...more }, callback];
 }
 
+// What Node does for a socket that it makes, and not for one that it is given.
+function readInto(secured, { buffer, callback }) {
+  const own = Object.fromEntries(Object.getOwnPropertySymbols(secured).map((symbol) => [symbol.description, symbol]));
+  const first = typeof buffer === 'function' ? buffer() : buffer;
+  if (!(first instanceof Uint8Array) || typeof callback !== 'function')
+    return;
+  secured[own.kBuffer] = first;
+  secured[own.kBufferGen] = typeof buffer === 'function' ? buffer : null;
+  secured[own.kBufferCb] = callback;
+  secured._handle.useUserBuffer(first);
+}
+
 function wrapConnect(tls, Socket, normalizeArgs) {
-  const { connect } = tls;
-  tls.connect = function (...args) {
+  const { connect: nativeConnect } = tls;
+  tls.connect = function connect(...args) {
     const [options, callback] = normalize(args, normalizeArgs);
     if (options.socket)
-      return connect(options, callback);
+      return nativeConnect(options, callback);
     const socket = new Socket({ allowHalfOpen: options.allowHalfOpen });
-    const secured = connect({ ...options, socket }, callback ?? undefined);
+    const secured = nativeConnect({ ...options, socket }, callback ?? undefined);
+    if (options.onread)
+      readInto(secured, options.onread);
     for (const event of passedOn)
       socket.on(event, (...values) => secured.emit(event, ...values));
     if (options.timeout)

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,13 @@ def test_process_ends_when_nothing_holds_it(run, word):
     status, said = run("released.cjs", word)
     assert status == 0 and said.splitlines()[-1] == "end", said
     assert ("written" in said) == (word == "a write that is on its way")
+
+
+def test_what_an_exit_handler_writes_arrives(run):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        status, _ = run("released.cjs", "a write in the exit handler", str(server.getsockname()[1]))
+        with server.accept()[0] as connection, connection.makefile("rb") as received:
+            assert status == 0 and received.read() == b"farewell"
 
 
 def test_broker_has_nothing_left(broker):

@@ -41,6 +41,22 @@ describe('over a broker', { skip: !folder }, () => {
     assert.ok(!seen.includes('ERR_STREAM_DESTROYED'), seen);
   });
 
+  test('what is more than a frame fails by itself', async () => {
+    const [client, accepted, server] = await pair();
+    const host = 'x'.repeat(3 << 20);
+    const failures = [net.connect({ host, port: 1 }), net.connect({ path: `/${host}` }), net.createServer().listen(`/${host}`)];
+    const errors = await Promise.all(failures.map((emitter) => once(emitter, 'error')));
+    assert.deepEqual(errors.map(([{ code }]) => code), Array(3).fill('ERR_NB_FRAME_TOO_BIG'));
+    const addresses = Array.from({ length: 200_000 }, () => ({ address: '127.0.0.1', family: 4 }));
+    const lookup = (name, options, callback) => callback(null, addresses);
+    const socket = net.connect({ host: 'name', port: server.address()?.port ?? 1, lookup, autoSelectFamily: true });
+    await once(socket, 'error'); // nobody listens; the session goes on
+    client.write('x');
+    assert.equal(String((await once(accepted, 'data'))[0]), 'x');
+    client.destroy();
+    await closed(client, accepted);
+  });
+
   test('no other data planes', () => {
     const { dataPlane } = internal('planes.cjs');
     assert.equal(dataPlane({}), 'inline');

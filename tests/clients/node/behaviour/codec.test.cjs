@@ -31,11 +31,11 @@ test('a frame that fails leaves nothing of itself', () => {
   const encoder = new Encoder();
   const large = Buffer.alloc(20_000);
   const failing = { get member() { throw new Error('in the middle'); } };
-  encoder.frame([1]);
+  encoder.frame([1], 1 << 20);
   for (const before of ['', 'x'.repeat(70_000), large])
-    assert.throws(() => encoder.frame([2, before, failing]), { message: 'in the middle' });
+    assert.throws(() => encoder.frame([2, before, failing], 1 << 20), { message: 'in the middle' });
   assert.ok(!encoder.borrows);
-  encoder.frame([3, large]);
+  encoder.frame([3, large], 1 << 20);
   assert.ok(encoder.borrows);
   assert.deepEqual(new Decoder().push(Buffer.concat(encoder.take())), [[1], [3, large]]);
 });

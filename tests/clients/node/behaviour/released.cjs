@@ -30,6 +30,12 @@ server.listen(0, '127.0.0.1', () => {
         this.unref().ref().pause();
       });
     },
+    'a write in the exit handler': () => {
+      net.connect(Number(process.argv[3]), '127.0.0.1', function () {
+        process.on('exit', () => this.write('farewell'));
+        process.exit();
+      });
+    },
   };
   released[process.argv[2]]();
 });

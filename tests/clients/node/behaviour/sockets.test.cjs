@@ -1,6 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { AsyncLocalStorage } = require('node:async_hooks');
 const { once } = require('node:events');
 const { pipeline } = require('node:stream/promises');
 const { Readable, Writable } = require('node:stream');
@@ -211,6 +212,71 @@ test('onread asks for buffers', async () => {
   await closed(client, accepted);
   assert.equal(String(Buffer.concat(seen)), '0123456789');
   assert.equal(made, seen.length + 1); // one is ready for the next read
+});
+
+test('onread with no room is an error', async () => {
+  const [client, accepted] = await pair({ onread: { buffer: Buffer.alloc(0), callback: assert.fail } });
+  accepted.write('something');
+  const [error] = await once(client, 'error');
+  assert.equal(error.message, 'read ENOBUFS');
+  accepted.destroy();
+  await closed(accepted);
+});
+
+test('a connect too many concerns one socket only', async () => {
+  const [other, peer] = await pair();
+  const server = await listening((socket) => socket.on('error', () => {}).resume());
+  const where = { port: server.address().port, host: '127.0.0.1' };
+  const twice = net.connect(where);
+  twice.connect(where);
+  const [error] = await once(twice, 'error');
+  assert.equal(error.code, 'EALREADY');
+  const lookup = (name, options, callback) => {
+    for (let i = 0; i < 2; i++)
+      callback(null, options.all ? [{ address: '127.0.0.1', family: 4 }] : '127.0.0.1', 4);
+  };
+  const [again] = await once(net.connect({ ...where, host: 'name', lookup }), 'error');
+  assert.equal(again.code, 'EALREADY');
+  const open = net.connect(where);
+  await once(open, 'connect');
+  assert.throws(() => open.connect({ port: 99999 }), { code: 'ERR_SOCKET_BAD_PORT' });
+  open.connect(where);
+  await once(open, 'connect');
+  open.end();
+  other.write('still there');
+  assert.equal(String((await once(peer, 'data'))[0]), 'still there');
+  other.destroy();
+  await closed(open, other, peer);
+  server.close();
+});
+
+test('an error is told before the end', async () => {
+  for (const options of [{ port: 1 }, { port: 1, localAddress: '192.0.2.1' }]) {
+    const socket = net.connect({ host: '127.0.0.1', ...options });
+    const seen = [];
+    socket.on('error', () => seen.push('error'));
+    await new Promise((resolve) => { socket.on('close', resolve); });
+    assert.deepEqual(seen, ['error']);
+  }
+});
+
+test('callbacks run for who asked', async () => {
+  const storage = new AsyncLocalStorage();
+  const [client, accepted] = await storage.run('connect', () => pair());
+  accepted.on('end', () => accepted.end());
+  const written = storage.run('write', () => new Promise((resolve) => {
+    client.write(Buffer.alloc(4 * MIB), () => resolve(storage.getStore()));
+  }));
+  accepted.resume();
+  assert.equal(await written, 'write');
+  const ended = await storage.run('end', () => new Promise((resolve) => { client.end(() => resolve(storage.getStore())); }));
+  assert.equal(ended, 'end');
+  client.resume();
+  await closed(client, accepted);
+  const failed = storage.run('refused', () => new Promise((resolve) => {
+    net.connect({ host: '127.0.0.1', port: 1, localAddress: '192.0.2.1' }).on('error', () => resolve(storage.getStore()));
+  }));
+  assert.equal(await failed, 'refused');
 });
 
 test('a timeout is told, and put off by traffic', async () => {

@@ -50,6 +50,15 @@ other.destroy();
 const [hadError] = await once(early, 'close');
 console.log('destroyed', hadError);
 
+server.once('secureConnection', (socket) => socket.end('0123456789'));
+const parts = [];
+const filled = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca, onread: { buffer: Buffer.alloc(4), callback(count, buffer) {
+  parts.push(String(buffer.subarray(0, count)));
+  return true;
+} } });
+await once(filled, 'end');
+console.log('onread', parts.join('|'));
+
 // Written and ended before there is any TLS: what comes next is answered all the same.
 server.once('secureConnection', (socket) => socket.on('data', (data) => socket.end(`${data} back`)));
 const hasty = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca, allowHalfOpen: true });
