@@ -14,6 +14,7 @@ const net = require('node:net');
 const broker = require('../index.cjs');
 const { socketClass } = require('./socket-class.cjs');
 const { secure } = require('./secure.cjs');
+const { fitStreamWrap } = require('./stream-wrap.cjs');
 
 // Loaded now, they derive their own sockets and handles from Node's net; later, they would from the broker's.
 const builtIn = (name) => {
@@ -39,6 +40,7 @@ function replaceExports() {
 }
 
 replaceExports();
+fitStreamWrap(broker.Socket);
 derive(http.Server, net.Server);
 http.Agent.prototype.createConnection = net.createConnection;
 if (tls) {

@@ -4,27 +4,11 @@
 // here it learns of the connection below what a wrapped stream does not tell.
 
 const { constants } = require('node:os');
+const { lendMethods } = require('./stream-wrap.cjs');
 
 const passedOn = [
   'lookup', 'ready', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout',
 ];
-
-// What a handle of Node's answers, and a wrapped stream does not: net.Socket's methods ask it.
-function lendMethods(handle, socket) {
-  const end = (name) => (out) => {
-    const [address, port, family] = [socket[`${name}Address`], socket[`${name}Port`], socket[`${name}Family`]];
-    Object.assign(out, address === undefined ? {} : { address, port, family });
-    return 0;
-  };
-  Object.assign(handle, {
-    getpeername: end('remote'),
-    getsockname: end('local'),
-    ref: () => void socket.ref(),
-    unref: () => void socket.unref(),
-    setNoDelay: (enable) => void socket.setNoDelay(enable),
-    setKeepAlive: (enable, seconds) => void socket.setKeepAlive(enable, seconds * 1000),
-  });
-}
 
 // What TLS has to say after its end (an alert, the answer to the peer's end) meets a closed pipe, and that matters to nobody.
 function fallSilentAfterEnd(handle, socket) {
