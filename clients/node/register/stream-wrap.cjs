@@ -42,14 +42,16 @@ function followConnect(wrap, socket) {
 
 // Node's class; undefined in a Node that does not give it out any more.
 function wrapperClass() {
-  const { noDeprecation } = process;
-  process.noDeprecation = true;
+  const isQuiet = process.noDeprecation; // by the command line, and then nobody may set it
+  if (!isQuiet)
+    process.noDeprecation = true;
   try {
     return require('_stream_wrap');
   } catch {
     return undefined;
   } finally {
-    process.noDeprecation = noDeprecation;
+    if (!isQuiet)
+      process.noDeprecation = isQuiet;
   }
 }
 

@@ -80,6 +80,12 @@ def test_without_a_broker_the_error_says_what_to_start(folder):
 
 
 @needs_node
+@pytest.mark.parametrize("flag", ["--no-deprecation", "--throw-deprecation", "--disable-proto=throw"])
+def test_flags_of_node_are_respected(folder, flag):
+    assert run(folder, ["node", flag, *WAYS["import"], "-e", "console.log('fine')"]) == (0, "fine\n")
+
+
+@needs_node
 def test_a_program_without_sockets_needs_no_broker(folder):
     script = "require('http'); require('tls'); console.log('fine')"
     assert run(folder, ["node", *WAYS["import"], "-e", script], NETBROKER_SOCKET=str(folder / "nobody.sock")) == (0, "fine\n")
