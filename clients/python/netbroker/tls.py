@@ -11,6 +11,16 @@ Made = Tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
 
+class TLSProtocol(sslproto.SSLProtocol):
+    """asyncio's. When the peer ends TLS, it closes without the bytes that it held back because the transport was full."""
+
+    def _on_shutdown_complete(self, error: Optional[BaseException]) -> None:
+        transport: Any = self._transport
+        if error is None and transport is not None:
+            transport.write(self._outgoing.read())  # type: ignore[attr-defined]
+        super()._on_shutdown_complete(error)  # type: ignore[misc]
+
+
 def protocol_for(
     protocol: asyncio.BaseProtocol,
     context: Any,
@@ -31,7 +41,7 @@ def protocol_for(
     if sys.version_info >= (3, 11):
         options["ssl_shutdown_timeout"] = shutdown_timeout
     loop = asyncio.get_running_loop()
-    return sslproto.SSLProtocol(
+    return TLSProtocol(
         loop, protocol, context, waiter, server_side, server_hostname or None, call_connection_made, **options)  # type: ignore[arg-type]
 
 
@@ -52,7 +62,11 @@ async def secured(
         protocol, context, waiter, server_hostname=server_hostname,
         handshake_timeout=handshake_timeout, shutdown_timeout=shutdown_timeout,
     )  # fmt: skip
-    transport, _ = await make(lambda: outer)
+    try:
+        transport, _ = await make(lambda: outer)
+    except BaseException:
+        _give_up(outer)
+        raise
     return await _agreed(waiter, transport, outer), protocol
 
 
@@ -89,6 +103,13 @@ def secured_factory(
         protocol_factory(), context, server_side=True,
         handshake_timeout=handshake_timeout, shutdown_timeout=shutdown_timeout,
     )  # fmt: skip
+
+
+def _give_up(outer: sslproto.SSLProtocol) -> None:
+    """It never had a connection: nobody is to be warned of a transport that was not closed."""
+    inner: Any = getattr(outer, "_app_transport", None)
+    if inner is not None:
+        inner._closed = True
 
 
 async def _agreed(waiter: "asyncio.Future[None]", transport: Any, outer: sslproto.SSLProtocol) -> asyncio.BaseTransport:

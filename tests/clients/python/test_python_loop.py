@@ -1,10 +1,13 @@
 """Event loops over the broker: programs that use nothing but asyncio."""
 import asyncio
 import contextlib
+import gc
 import pathlib
 import socket
 import ssl
 import subprocess
+import threading
+import warnings
 
 import netbroker
 import pytest
@@ -178,6 +181,62 @@ def test_tls_both_ways(run, certificate):
         server.close()
 
     run(program())
+
+
+def test_what_was_written_arrives_though_the_peer_has_ended(run, certificate):
+    for_server, for_client = certificate
+    content = noise(4 << 20)
+    received = []
+
+    def serve(listener):
+        connection = listener.accept()[0]
+        connection.settimeout(20)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = for_server.wrap_bio(incoming, outgoing, server_side=True)
+
+        def step(action, *arguments):
+            while True:
+                try:
+                    return action(*arguments)
+                except ssl.SSLWantReadError:
+                    connection.sendall(outgoing.read())
+                    incoming.write(connection.recv(1000)) or incoming.write_eof()
+
+        with connection, contextlib.suppress(ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            step(tls.do_handshake)
+            assert step(tls.read, 4) == b"ping"
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.unwrap()  # says its end, and does not wait for the other's
+            while True:
+                received.append(step(tls.read, 1 << 16))
+
+    async def program(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=for_client, server_hostname="localhost")
+        writer.write(b"ping")
+        writer.write(content)
+        assert await reader.read() == b""
+        with contextlib.suppress(OSError, ssl.SSLError):
+            writer.close()
+            await writer.wait_closed()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        peer = threading.Thread(target=serve, args=(listener,))
+        peer.start()
+        run(program(listener.getsockname()[1]))
+        peer.join()
+    assert b"".join(received) == content
+
+
+def test_tls_that_is_not_connected_leaves_nothing_open(run, certificate):
+    async def program():
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", 1, ssl=certificate[1])
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ResourceWarning)
+        run(program())
+        gc.collect()
+    assert not [str(warning.message) for warning in said if "unclosed transport" in str(warning.message)]
 
 
 def test_start_tls(run, certificate):
