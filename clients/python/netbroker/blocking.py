@@ -17,12 +17,15 @@ import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+import msgpack
+
 from .control import Control, NativeSocket, attach, dial, remaining
 from .transport_socket import WIRE_OPTIONS
 
 _native_getaddrinfo = socket.getaddrinfo
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 _TARGET = 1  # of the one socket in a session
+_PAUSE = msgpack.packb((2, "socket.pause", (_TARGET,)))  # what a server says first is for the channel
 
 # Sessions of sockets whose descriptor somebody else has now, as ssl's sockets do.
 _detached: List[Control] = []
@@ -59,7 +62,7 @@ class Socket(NativeSocket):
         deadline = None if timeout is None else time.monotonic() + timeout
         control = Control(timeout)
         try:
-            self._endpoints = control.request("net.createConnection", _TARGET, self._where(address))
+            self._endpoints = control.request("net.createConnection", _TARGET, self._where(address), _PAUSE)
             control.settimeout(remaining(deadline))
             token = control.request("socket.channel", _TARGET, {})["token"]
             self._attach(token, remaining(deadline))
@@ -224,4 +227,6 @@ def _is_name(host: Any) -> bool:
 
 def _end_detached() -> None:
     """Lets go of the sessions whose connections have ended."""
-    _detached[:] = [control for control in _detached if not control.is_over()]
+    for control in [control for control in _detached if control.is_over()]:
+        _detached.remove(control)
+        control.close()

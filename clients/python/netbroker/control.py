@@ -41,6 +41,7 @@ class Control:
         self._unpacker = msgpack.Unpacker(max_buffer_size=LARGEST_FRAME, strict_map_key=False)
         self._events: Deque[Tuple[str, Any]] = deque()
         self._last_msgid = 0
+        self._has_ended = False
         try:
             dial(self._native)
             self.request("session.hello", 0, {"protocol": PROTOCOL_VERSION, "features": ["channel"]})
@@ -51,10 +52,10 @@ class Control:
     def settimeout(self, timeout: Optional[float]) -> None:
         self._native.settimeout(timeout)
 
-    def request(self, method: str, target: int, body: Dict[str, Any]) -> Any:
-        """The result. Raises what the broker answers with, SessionLost, TimeoutError."""
+    def request(self, method: str, target: int, body: Dict[str, Any], behind: bytes = b"") -> Any:
+        """The result; `behind`: frames that the broker gets together with it. Raises what the broker answers with, SessionLost, TimeoutError."""
         self._last_msgid += 1
-        self._native.sendall(msgpack.packb((0, self._last_msgid, method, (target, body))))
+        self._native.sendall(msgpack.packb((0, self._last_msgid, method, (target, body))) + behind)
         while True:
             frame = self._next_frame()
             if frame[0] == 2:
@@ -65,18 +66,24 @@ class Control:
                 return frame[3]
 
     def wait_for_end(self) -> Optional[BaseException]:
-        """The error that the socket of this session ended with; None: its peer ended it."""
-        while True:
-            while self._events:
+        """The error that the socket of this session ended with, told once; None: its peer ended it."""
+        failure: Optional[BaseException] = None
+        while not self._has_ended:
+            while self._events and not self._has_ended:
                 name, body = self._events.popleft()
-                if name == "socket.error":
-                    return from_map(body)
-                if name in ("socket.end", "socket.close"):
-                    return None
-            try:
-                self._keep(self._next_frame())
-            except SessionLost as lost:
-                return lost
+                self._has_ended = name in ("socket.error", "socket.end", "socket.close")
+                failure = from_map(body) if name == "socket.error" else None
+            if not self._has_ended:
+                failure = self._await_event()
+        return failure
+
+    def _await_event(self) -> Optional[SessionLost]:
+        try:
+            self._keep(self._next_frame())
+        except SessionLost as lost:
+            self._has_ended = True
+            return lost
+        return None
 
     def is_over(self) -> bool:
         """Whether the socket of this session has closed; does not wait."""

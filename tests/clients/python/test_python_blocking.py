@@ -164,3 +164,26 @@ def test_servers_datagrams_and_unix_sockets_stay_the_systems():
             datagrams.bind(("127.0.0.1", 0))
             datagrams.sendto(b"datagram", datagrams.getsockname())
             assert datagrams.recv(100) == b"datagram"
+
+
+def greet(connection):
+    connection.sendall(b"hello\r\n")
+    connection.recv(1)
+    connection.sendall(b"bye\r\n")
+
+
+def test_who_speaks_first_is_heard(peer):
+    """Also by who waits for the descriptor to be ready."""
+    for _ in range(20):
+        with blocking.create_connection(peer(greet), DEADLINE) as connection:
+            assert select.select([connection], [], [], DEADLINE)[0]
+            assert connection.recv(100) == b"hello\r\n"
+            connection.sendall(b"x")
+            assert connection.makefile("rb").read() == b"bye\r\n"
+
+
+def test_an_end_may_be_read_again(peer):
+    with blocking.create_connection(peer(greet), DEADLINE) as connection:
+        connection.sendall(b"x")
+        assert connection.makefile("rb").read() == b"hello\r\nbye\r\n"
+        assert connection.recv(1) == connection.recv(1) == b""
