@@ -41,8 +41,8 @@ class Session {
   #lastMessage = 0;
   #holds = 0;
   #reason = null; // of a fatal session.error
+  #exitBy = 0; // when the process exits
   open = true;
-  isExiting = false;
   limits = null; // once the broker has answered
   unflushed = 0; // bytes written by all sockets that no kernel has yet
   stuck = new Set(); // sockets that wait for unflushed to fall
@@ -172,8 +172,8 @@ class Session {
       return false;
     if (!this.#encoder.frame(frame, this.limits?.maxFrame ?? MAX_FRAME))
       return false;
-    if (this.isExiting)
-      this.flushSync();
+    if (this.#exitBy)
+      this.#flushSync();
     else if (this.#encoder.borrows)
       this.flush();
     else
@@ -193,12 +193,16 @@ class Session {
     this.#flushLater(setTimeout, NAP);
   }
 
-  // Waits until the kernel has everything, though not for ever.
-  flushSync() {
-    const end = now() + EXIT_DEADLINE;
+  // From now on the kernel has everything before it goes on; all in all that takes no longer than the deadline.
+  exit() {
+    this.#exitBy = now() + EXIT_DEADLINE;
+    this.#flushSync();
+  }
+
+  #flushSync() {
     do
       this.flush();
-    while (this.open && this.#unsent.length > 0 && now() < end && Atomics.wait(nap, 0, 0, NAP));
+    while (this.open && this.#unsent.length > 0 && now() < this.#exitBy && Atomics.wait(nap, 0, 0, NAP));
   }
 
   #flushLater(timer, delay) {
@@ -373,11 +377,6 @@ function session() {
 }
 
 // What listeners that come later say goes out at once.
-process.on('exit', () => {
-  if (current) {
-    current.flushSync();
-    current.isExiting = true;
-  }
-});
+process.on('exit', () => current?.exit());
 
 module.exports = { session };

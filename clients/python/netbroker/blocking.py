@@ -13,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import ssl
 import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -138,14 +139,10 @@ class Socket(NativeSocket):
         return socket.AddressFamily(self._family) if self._is_brokers else super().family
 
     def getpeername(self) -> Any:
-        return self._name("remote") if self._endpoints else super().getpeername()
+        return _name(self._endpoints, "remote") if self._endpoints else super().getpeername()
 
     def getsockname(self) -> Any:
-        return self._name("local") if self._endpoints else super().getsockname()
-
-    def _name(self, side: str) -> Any:
-        name = (self._endpoints[side + "Address"], self._endpoints[side + "Port"])
-        return name if self._endpoints[side + "Family"] == "IPv4" else (*name, 0, 0)
+        return _name(self._endpoints, "local") if self._endpoints else super().getsockname()
 
     def setsockopt(self, level: int, option: int, value: Any, *length: int) -> None:
         """Options that the broker knows are its; others concern the descriptor, or nothing."""
@@ -178,6 +175,30 @@ class Socket(NativeSocket):
         return super().detach()
 
 
+class TLSSocket(ssl.SSLSocket):
+    """TLS over a connection, by its descriptor alone; its names are that connection's."""
+
+    _endpoints: Dict[str, Any] = {}
+
+    @classmethod
+    def _create(cls, sock: socket.socket, *arguments: Any, **options: Any) -> "TLSSocket":
+        endpoints = sock._endpoints if isinstance(sock, Socket) else {}
+        secured: TLSSocket = super()._create(sock, *arguments, **options)  # type: ignore[misc]
+        secured._endpoints = endpoints
+        return secured
+
+    def getpeername(self) -> Any:
+        return _name(self._endpoints, "remote") if self._endpoints else super().getpeername()
+
+    def getsockname(self) -> Any:
+        return _name(self._endpoints, "local") if self._endpoints else super().getsockname()
+
+
+def _name(endpoints: Dict[str, Any], side: str) -> Any:
+    name = (endpoints[side + "Address"], endpoints[side + "Port"])
+    return name if endpoints[side + "Family"] == "IPv4" else (*name, 0, 0)
+
+
 def create_connection(address: Tuple[str, int], timeout: Optional[float] = None) -> Socket:
     """A connection to (host, port), as socket.create_connection. timeout: seconds, of this and of what follows."""
     connection = Socket()
@@ -194,17 +215,18 @@ def install() -> None:
     """From now on the sockets that programs make with the socket module are these."""
     socket.socket = Socket  # type: ignore[misc]
     socket.getaddrinfo = _getaddrinfo
+    ssl.SSLContext.sslsocket_class = TLSSocket
 
 
 @contextmanager
 def patched() -> Iterator[None]:
     """`install()` for the length of a with statement; holds for all threads."""
-    before = socket.socket, socket.getaddrinfo
+    before = socket.socket, socket.getaddrinfo, ssl.SSLContext.sslsocket_class
     install()
     try:
         yield
     finally:
-        socket.socket, socket.getaddrinfo = before  # type: ignore[misc]
+        socket.socket, socket.getaddrinfo, ssl.SSLContext.sslsocket_class = before  # type: ignore[misc]
 
 
 def _getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:

@@ -1,5 +1,7 @@
 """Fixtures: one daemon for all tests of a run; the client package comes from this checkout."""
 import pathlib
+import ssl
+import subprocess
 import sys
 import tempfile
 
@@ -21,6 +23,19 @@ def daemon():
     """The shared daemon; that it ends with status 0 is asserted when the run ends."""
     with tempfile.TemporaryDirectory(prefix="nb-py-") as path, Broker(f"{path}/broker.sock") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A key and a certificate for localhost; the contexts of server and client."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
+                   check=True, capture_output=True)  # fmt: skip
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(cert, key)
+    return server, ssl.create_default_context(cafile=cert)
 
 
 @pytest.fixture(autouse=True)

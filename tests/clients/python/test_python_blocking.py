@@ -148,6 +148,22 @@ def test_patched_for_urllib(peer):
     assert socket.socket is native
 
 
+def test_patched_for_tls(peer, certificate):
+    for_server, for_client = certificate
+
+    def serve(connection):
+        with for_server.wrap_socket(connection, server_side=True) as secured:
+            secured.sendall(secured.recv(100).upper())
+
+    host, port = peer(serve)
+    with blocking.patched(), socket.create_connection((host, port), DEADLINE) as connection:
+        own = connection.getsockname()
+        with for_client.wrap_socket(connection, server_hostname="localhost") as secured:
+            assert secured.getpeername() == (host, port) and secured.getsockname() == own
+            secured.sendall(b"hello")
+            assert secured.recv(100) == b"HELLO"
+
+
 def test_servers_datagrams_and_unix_sockets_stay_the_systems():
     with blocking.patched():
         with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -5,7 +5,6 @@ import gc
 import pathlib
 import socket
 import ssl
-import subprocess
 import threading
 import warnings
 
@@ -37,19 +36,6 @@ def run(request, daemon, monkeypatch, data_plane):
         asyncio.run(soon(program, 60))
 
     return run
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A key and a certificate for localhost; the contexts of server and client."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-                   check=True, capture_output=True)  # fmt: skip
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(cert, key)
-    return server, ssl.create_default_context(cafile=cert)
 
 
 def is_over_the_broker(writer):
