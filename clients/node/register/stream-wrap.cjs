@@ -55,7 +55,12 @@ function wrapperClass() {
   }
 }
 
-const own = (object, name) => object[Object.getOwnPropertySymbols(object).find(({ description }) => description === name)];
+// What Node's class keeps under symbols of its own, which are the same in each of its objects.
+const symbols = {};
+function own(object, name) {
+  symbols[name] ??= Object.getOwnPropertySymbols(object).find(({ description }) => description === name);
+  return object[symbols[name]];
+}
 
 function fit(Wrapper, Socket) {
   const { doWrite, finishWrite, readStart } = Wrapper.prototype;
