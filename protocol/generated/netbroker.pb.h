@@ -195,7 +195,7 @@ typedef struct _nb_Error {
     struct nb_slice errors; /* AggregateError: why each address failed; code is that of the first, message is empty, as in Node */
     struct nb_slice local_address; /* both: what a connection that failed was to come from, where a port was asked for */
     bool has_local_port;
-    int32_t local_port;
+    int32_t local_port; /* see localAddress */
 } nb_Error;
 
 /* Both ends of a TCP connection; empty for a Unix socket. */

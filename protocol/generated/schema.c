@@ -1514,7 +1514,7 @@ const struct nb_slice nb_description = SLICE(
     "\244name\245fatal\244type\244bool\245prose\331/session.error: the connection closes after this\203"
     "\244name\246errors\244type\247Error[]\245prose\331`AggregateError: why each address failed; code is that of the first, message is empty, as in Node\203"
     "\244name\254localAddress\244type\246string\245prose\331Pboth: what a connection that failed was to come from, where a port was asked for\203"
-    "\244name\251localPort\244type\245int32\245prose\240\203"
+    "\244name\251localPort\244type\245int32\245prose\260see localAddress\203"
     "\244name\246OnRead\245prose\276How data is to be handed over.\246fields\221\203"
     "\244name\244size\244type\246uint32\245prose\331\261bytes in one data event at most, 1 or more; above the readChunk of the socket it has no effect. With feature flow the first limit too, and the next event waits for socket.credit\203"
     "\244name\255SocketOptions\245prose\331\205Options of the kernel's socket. Sizes, counts and limits are the kernel's to round; milliseconds that it has as seconds are cut down.\246fields\235\203"

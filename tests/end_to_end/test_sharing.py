@@ -434,7 +434,10 @@ def test_members_come_and_go_at_random(join):
             dialled.append(peers.dial(port))
         elif what == "toggle" and (is_open.count(True) > 1 or not is_open[who]):
             is_open[who] = not is_open[who]
-            sessions[who].notify("server.listen" if is_open[who] else "server.close", 1, *([ANY_PORT] * is_open[who]))
+            if is_open[who]:
+                sessions[who].request("server.listen", 1, ANY_PORT)  # before another, who may be the last, closes
+            else:
+                sessions[who].notify("server.close", 1)
         elif what == "limit":
             sessions[who].notify("server.set", 1, chance.choice(({}, {"maxConnections": chance.randrange(6)})))
         elif what == "hang up" and dialled:
